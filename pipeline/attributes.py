@@ -1,0 +1,104 @@
+"""kind, dir, status and bound of each VALUE -> `doc._.attributes`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from spacy.language import Language
+from spacy.tokens import Doc
+from torch import nn
+
+from pipeline.component import Component, Module, pad, pool
+from pipeline.schema import ATTRIBUTES
+
+__all__ = ["AttributeHead", "Attributes"]
+
+# characters in front of and behind a VALUE that are read together: 控制在…以内, 力争…以上
+_BEFORE, _BEHIND = 10, 6
+
+
+class AttributeHead(Module):
+    """VALUE spans -> logits of each attribute, from the span, its surroundings and its sentence."""
+
+    def __init__(self, *, dimension: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.arguments = {"dimension": dimension, "hidden": hidden, "dropout": dropout}
+        self.shared = nn.Sequential(nn.Dropout(dropout), nn.Linear(6 * dimension, hidden), nn.GELU())
+        self.outputs = nn.ModuleDict({name: nn.Linear(hidden, len(v)) for name, v in ATTRIBUTES.items()})
+
+    def forward(self, vectors: torch.Tensor, row, spans, lengths) -> dict[str, torch.Tensor]:
+        """{attribute: (value, choice)} logits.
+
+        Args:
+            vectors: (batch, character, dimension).
+            row: (value,) the sentence each VALUE stands in.
+            spans: (value, 2) start and end.
+            lengths: (batch,) characters of each sentence.
+        """
+        start, end = spans.unbind(1)
+        parts = [
+            vectors[row, start],
+            vectors[row, end - 1],
+            pool(vectors, row, start, end),
+            pool(vectors, row, start - _BEFORE, start),
+            pool(vectors, row, end, torch.minimum(end + _BEHIND, lengths[row])),
+            pool(vectors, row, torch.zeros_like(start), lengths[row]),
+        ]
+        shared = self.shared(torch.cat(parts, -1))
+        return {name: output(shared) for name, output in self.outputs.items()}
+
+    def loss(self, vectors: torch.Tensor, row, spans, lengths, targets) -> torch.Tensor:
+        """Sum of the attributes' mean cross-entropies; `targets` (value, attribute), -100 for none."""
+        logits = self(vectors, row, spans, lengths)
+        losses = [
+            nn.functional.cross_entropy(logits[name], targets[:, i], ignore_index=-100, reduction="sum")
+            / (targets[:, i] >= 0).sum().clamp(min=1)
+            for i, name in enumerate(ATTRIBUTES)
+        ]
+        return torch.stack(losses).sum()
+
+
+@Language.factory("baogao_attributes", assigns=["doc._.attributes"], requires=["doc.ents", "doc.tensor"])
+class Attributes(Component):
+    """Sets `doc._.attributes`: {number of a VALUE in doc.ents: {name: (choice, probability)}}."""
+
+    module_class = AttributeHead
+
+    def predict(self, docs: Sequence[Doc]) -> list[dict[int, dict[str, tuple[str, float]]]]:
+        found: list[dict] = [{} for _ in docs]
+        rows = []
+        for i, doc in enumerate(docs):
+            sentences, k = doc._.sentences, 0
+            for n, entity in enumerate(doc.ents):
+                while sentences[k].end <= entity.start:
+                    k += 1
+                if entity.label_ == "VALUE":
+                    rows.append((i, n, sentences[k], (entity.start, entity.end)))
+        rows.sort(key=lambda row: row[2].end - row[2].start)
+        for first in range(0, len(rows), 128):
+            part = rows[first : first + 128]
+            vectors = pad([docs[i].tensor[s.start : s.end] for i, _, s, _ in part])
+            spans = torch.tensor([(a - s.start, b - s.start) for _, _, s, (a, b) in part])
+            lengths = torch.tensor([s.end - s.start for _, _, s, _ in part])
+            logits = self.module(vectors, torch.arange(len(part)), spans, lengths)
+            chosen = {name: logit.softmax(-1).max(-1) for name, logit in logits.items()}
+            for k, (i, n, _, _) in enumerate(part):
+                found[i][n] = _consistent(
+                    {
+                        name: (ATTRIBUTES[name][int(best.indices[k])], float(best.values[k]))
+                        for name, best in chosen.items()
+                    }
+                )
+        return found
+
+    def set_annotations(self, docs: Sequence[Doc], found: list[dict]) -> None:
+        for doc, attributes in zip(docs, found, strict=True):
+            doc._.attributes = attributes
+
+
+def _consistent(attributes: dict[str, tuple[str, float]]) -> dict[str, tuple[str, float]]:
+    """Without dir, unless the VALUE is a rate or a change."""
+    if attributes["kind"][0] not in ("rate", "change"):
+        attributes.pop("dir")
+    return attributes

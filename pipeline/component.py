@@ -1,0 +1,83 @@
+"""What the components and their torch modules share: batching, saving, loading."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.util import minibatch
+from torch import nn
+
+from pipeline.errors import ModelError
+
+__all__ = ["Component", "Module", "pad", "pool"]
+
+
+def pool(vectors: torch.Tensor, row: torch.Tensor, start: torch.Tensor, end: torch.Tensor) -> torch.Tensor:
+    """Mean of `vectors[row, start:end]`, (span, dimension); zero for an empty span.
+
+    Args:
+        vectors: (batch, character, dimension).
+        row, start, end: (span,) integers; spans are clipped to the text.
+    """
+    zero = vectors.new_zeros(vectors.shape[0], 1, vectors.shape[2])
+    sums = torch.cat([zero, vectors.cumsum(1)], 1)
+    start, end = start.clamp(0, vectors.shape[1]), end.clamp(0, vectors.shape[1])
+    length = (end - start).clamp(min=1)[:, None]
+    return (sums[row, end] - sums[row, torch.minimum(start, end)]) / length
+
+
+def pad(pieces: Sequence[np.ndarray]) -> torch.Tensor:
+    """(batch, character, dimension) of pieces (character, dimension), zeros behind the shorter ones."""
+    return nn.utils.rnn.pad_sequence([torch.from_numpy(p) for p in pieces], batch_first=True)
+
+
+class Module(nn.Module):
+    """A head that is saved with its arguments."""
+
+    arguments: dict
+
+    def save(self, path: Path) -> None:
+        path.mkdir(parents=True, exist_ok=True)
+        (path / "settings.json").write_text(json.dumps(self.arguments) + "\n", encoding="utf-8")
+        save_file({k: v.half().contiguous() for k, v in self.state_dict().items()}, path / "model.safetensors")
+
+    @classmethod
+    def load(cls, path: Path):
+        module = cls(**json.loads((path / "settings.json").read_text(encoding="utf-8")))
+        module.load_state_dict({k: v.float() for k, v in load_file(path / "model.safetensors").items()})
+        return module.eval()
+
+
+class Component:
+    """What the four components share: batching, saving, loading."""
+
+    module_class: type
+
+    def __init__(self, nlp: Language, name: str) -> None:
+        self.name, self.module = name, None
+
+    def __call__(self, doc: Doc) -> Doc:
+        return next(self.pipe([doc]))
+
+    def pipe(self, stream: Iterable[Doc], batch_size: int = 64) -> Iterator[Doc]:
+        for docs in minibatch(stream, batch_size):
+            with torch.inference_mode():
+                self.set_annotations(docs, self.predict(docs))
+            yield from docs
+
+    def to_disk(self, path, exclude=()) -> None:
+        self.module.save(Path(path))
+
+    def from_disk(self, path, exclude=()):
+        try:
+            self.module = self.module_class.load(Path(path))
+        except (OSError, KeyError, RuntimeError, ValueError) as error:
+            raise ModelError(
+                f"the model's {self.name} cannot be loaded", path=path, mend="train it anew with `make train`"
+            ) from error
+        return self

@@ -1,0 +1,173 @@
+"""The shared transformer: sentences in, one vector a character out, on `doc.tensor`."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from spacy.language import Language
+from spacy.tokens import Doc
+from torch import nn
+from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+from pipeline.component import Component
+from pipeline.errors import ModelError
+from pipeline.language import has_numeral
+from pipeline.schema import Sentence
+
+__all__ = ["CharacterEncoder", "Encoder"]
+
+_PARTS = 10  # the position of a sentence in its report, in tenths; the last is "unknown"
+
+
+class CharacterEncoder(nn.Module):
+    """A Hugging Face encoder whose (sub)word vectors are read out character by character.
+
+    The first heading above a sentence is set in front of it, `[CLS] heading [SEP] sentence [SEP]`,
+    and a learned vector for the sentence's position in the report is added to every character.
+
+    Args:
+        model: any encoder with `last_hidden_state`.
+        tokenizer: its fast tokenizer.
+        heading_characters: how much of the heading the model sees; 0 for none.
+        window: characters encoded at once; longer sentences are cut into such pieces.
+        use_position: whether the position is used.
+    """
+
+    def __init__(self, model, tokenizer, *, heading_characters: int, window: int, use_position: bool) -> None:
+        super().__init__()
+        self.model, self.tokenizer = model, tokenizer
+        self.settings = {
+            "heading_characters": heading_characters,
+            "window": window,
+            "use_position": use_position,
+        }
+        self.position = nn.Embedding(_PARTS + 1, model.config.hidden_size)
+        nn.init.zeros_(self.position.weight)
+
+    @property
+    def dimension(self) -> int:
+        return self.model.config.hidden_size
+
+    def preprocess(self, text: str, sentence: Sentence) -> dict:
+        """Ids of each window and, for each character, (window, place in the window)."""
+        cls_, sep = self.tokenizer.cls_token_id, self.tokenizer.sep_token_id
+        heading = sentence.section.split(" / ")[0][: self.settings["heading_characters"]]
+        front = [cls_, *self.tokenizer(heading, add_special_tokens=False)["input_ids"], sep] if heading else [cls_]
+        windows, places, size = [], [], self.settings["window"]
+        for start in range(0, len(text), size):
+            piece = text[start : start + size]
+            coded = self.tokenizer(piece, add_special_tokens=False, return_offsets_mapping=True)
+            # a character that the tokenizer drops (a blank) reads the vector of what stands before it
+            place = np.full(len(piece), -1)
+            for i, (a, b) in reversed(list(enumerate(coded["offset_mapping"]))):
+                place[a:b] = len(front) + i
+            last = len(front) - 1
+            for i, found in enumerate(place):
+                last = place[i] = found if found >= 0 else last
+            places += [(len(windows), p) for p in place]
+            windows.append([*front, *coded["input_ids"], sep])
+        known = self.settings["use_position"] and (sentence.section or sentence.position > 0)
+        part = min(int(sentence.position * _PARTS), _PARTS - 1) if known else _PARTS
+        return {"windows": windows, "places": places, "part": part}
+
+    def collate(self, rows: Sequence[dict]) -> dict[str, torch.Tensor]:
+        """Padded input_ids and attention_mask (window, token), gather (batch, character), part (batch,)."""
+        windows = [w for row in rows for w in row["windows"]]
+        width, tall = max(map(len, windows)), max(len(row["places"]) for row in rows)
+        ids = np.full((len(windows), width), self.tokenizer.pad_token_id)
+        mask = np.zeros((len(windows), width), dtype=np.int64)
+        for i, window in enumerate(windows):
+            ids[i, : len(window)], mask[i, : len(window)] = window, 1
+        gather, first = np.zeros((len(rows), tall), dtype=np.int64), 0
+        for i, row in enumerate(rows):
+            places = np.array(row["places"])
+            gather[i, : len(places)] = (first + places[:, 0]) * width + places[:, 1]
+            first += len(row["windows"])
+        return {
+            "input_ids": torch.from_numpy(ids),
+            "attention_mask": torch.from_numpy(mask),
+            "gather": torch.from_numpy(gather),
+            "part": torch.tensor([row["part"] for row in rows]),
+        }
+
+    def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """(batch, character, dimension) of character vectors."""
+        hidden = self.model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"])
+        flat = hidden.last_hidden_state.reshape(-1, self.dimension)
+        return flat[batch["gather"]] + self.position(batch["part"])[:, None]
+
+    def save(self, path: Path) -> None:
+        path.mkdir(parents=True, exist_ok=True)
+        self.model.config.save_pretrained(path)
+        self.tokenizer.save_pretrained(path)
+        (path / "settings.json").write_text(json.dumps(self.settings, indent=2) + "\n", encoding="utf-8")
+        save_file({k: v.half().contiguous() for k, v in self.state_dict().items()}, path / "model.safetensors")
+
+    @classmethod
+    def load(cls, path: Path) -> "CharacterEncoder":
+        model = AutoModel.from_config(AutoConfig.from_pretrained(path))
+        settings = json.loads((path / "settings.json").read_text(encoding="utf-8"))
+        encoder = cls(model, AutoTokenizer.from_pretrained(path), **settings)
+        encoder.load_state_dict({k: v.float() for k, v in load_file(path / "model.safetensors").items()})
+        return encoder.eval()
+
+    @classmethod
+    def pretrained(cls, name: str | Path, **settings) -> "CharacterEncoder":
+        """From a pre-trained encoder: a folder, or a name of the Hugging Face hub."""
+        try:
+            model = AutoModel.from_pretrained(name, dtype=torch.float32)
+            return cls(model, AutoTokenizer.from_pretrained(name), **settings)
+        except (OSError, ValueError) as error:
+            raise ModelError(
+                "no encoder can be loaded from here", path=name, mend="run `make pretrain` or name another"
+            ) from error
+
+
+@Language.factory("baogao_encoder", assigns=["doc.tensor"], requires=["doc._.sentences"])
+class Encoder(Component):
+    """Writes `doc.tensor`, (character, dimension); zero where a sentence was skipped.
+
+    `skip_plain` leaves out sentences that hold no numeral: they can hold no fact. `tokens` is how
+    many tokens go through the model at once.
+    """
+
+    module_class = CharacterEncoder
+
+    def __init__(self, nlp: Language, name: str, skip_plain: bool = True, tokens: int = 4096) -> None:
+        super().__init__(nlp, name)
+        self.skip_plain, self.tokens = skip_plain, tokens
+
+    def predict(self, docs: Sequence[Doc]) -> list[np.ndarray]:
+        tensors = [np.zeros((len(doc), self.module.dimension), dtype=np.float32) for doc in docs]
+        rows = []
+        for tensor, doc in zip(tensors, docs, strict=True):
+            text = doc.text
+            for sentence in doc._.sentences:
+                part = text[sentence.start : sentence.end]
+                if not self.skip_plain or has_numeral(part):
+                    rows.append((tensor, sentence, self.module.preprocess(part, sentence)))
+        rows.sort(key=lambda row: len(row[2]["places"]))
+        for batch in self._batches(rows):
+            vectors = self.module(self.module.collate([row for _, _, row in batch])).float().numpy()
+            for (tensor, sentence, _), vector in zip(batch, vectors, strict=True):
+                tensor[sentence.start : sentence.end] = vector[: sentence.end - sentence.start]
+        return tensors
+
+    def _batches(self, rows: list) -> Iterator[list]:
+        batch, longest = [], 0
+        for row in rows:
+            size = sum(map(len, row[2]["windows"]))
+            if batch and max(longest, size) * (len(batch) + 1) > self.tokens:
+                yield batch
+                batch, longest = [], 0
+            batch.append(row)
+            longest = max(longest, size)
+        if batch:
+            yield batch
+
+    def set_annotations(self, docs: Sequence[Doc], tensors: list[np.ndarray]) -> None:
+        for doc, tensor in zip(docs, tensors, strict=True):
+            doc.tensor = tensor

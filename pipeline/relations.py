@@ -1,0 +1,173 @@
+"""What each VALUE points to: its metric, unit, year, region and base -> `doc._.relations`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from spacy.language import Language
+from spacy.tokens import Doc
+from torch import nn
+
+from pipeline.component import Component, Module, pad, pool
+from pipeline.schema import LABELS, MAX_LINKS
+
+__all__ = ["Pairs", "RelationHead", "Relations"]
+
+NONE, LINK, BASE = range(3)
+_TYPE = {"METRIC": "metric", "UNIT": "unit", "YEAR": "year", "REGION": "region"}
+_MARKS = ("，；。,;：:", "、", "和与及")
+# sizes of the feature tables, in the order of `Pairs.features`
+_SIZES = (len(LABELS), 2 * 12, 6, 6, 6, 6, 6)
+
+Mention = tuple[int, int, str]
+
+
+class Pairs:
+    """Every VALUE of a sentence with every other mention.
+
+    Attributes:
+        spans: (pair, 4) start and end of the VALUE and of the candidate.
+        features: (pair, 7) label; side and distance; VALUEs, mentions of the candidate's label,
+            clause marks, list marks and conjunctions in between, each capped at 5.
+        members: (pair, 2) numbers of the VALUE and the candidate among the mentions.
+    """
+
+    def __init__(self, text: str, mentions: Sequence[Mention]) -> None:
+        starts = np.zeros((len(LABELS), len(text) + 1), dtype=np.int64)
+        for start, _, label in mentions:
+            starts[LABELS.index(label), start + 1 :] += 1
+        marks = [np.cumsum([0, *(c in some for c in text)]) for some in _MARKS]
+        spans, features, members = [], [], []
+        for v, (vs, ve, label) in enumerate(mentions):
+            if label != "VALUE":
+                continue
+            for c, (cs, ce, other) in enumerate(mentions):
+                if other == "VALUE":
+                    continue
+                a, b = (ve, cs) if cs >= ve else (ce, vs)
+                number = LABELS.index(other)
+                between = [starts[0], starts[number], *marks]
+                distance = min(int(np.log2(b - a + 1) * 2), 11)
+                spans.append((vs, ve, cs, ce))
+                features.append(
+                    (number, distance + 12 * (cs >= ve), *(min(int(x[b] - x[a]), 5) for x in between))
+                )
+                members.append((v, c))
+        self.spans = np.array(spans, dtype=np.int64).reshape(-1, 4)
+        self.features = np.array(features, dtype=np.int64).reshape(-1, len(_SIZES))
+        self.members = members
+
+    def targets(self, relations: dict[tuple[int, int], str]) -> list[int]:
+        """NONE, LINK or BASE of each pair, given {(value, candidate): type} by mention number."""
+        kinds = (relations.get(pair) for pair in self.members)
+        return [NONE if kind is None else BASE if kind == "base" else LINK for kind in kinds]
+
+
+class RelationHead(Module):
+    """Scores each pair as unlinked, linked or base of comparison."""
+
+    def __init__(self, *, dimension: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.arguments = {"dimension": dimension, "hidden": hidden, "dropout": dropout}
+        self.dropout = nn.Dropout(dropout)
+        self.value = nn.Linear(3 * dimension, hidden)
+        self.candidate = nn.Linear(3 * dimension, hidden)
+        self.between = nn.Linear(dimension, hidden)
+        self.tables = nn.ModuleList(nn.Embedding(size, hidden) for size in _SIZES)
+        self.layers = nn.Sequential(
+            nn.LayerNorm(hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU(), nn.Linear(hidden, 3)
+        )
+
+    def forward(self, vectors: torch.Tensor, row, spans, features) -> torch.Tensor:
+        """(pair, 3) logits.
+
+        Args:
+            vectors: (batch, character, dimension).
+            row: (pair,) the sentence each pair stands in.
+            spans, features: as in `Pairs`, (pair, 4) and (pair, 7).
+        """
+        vectors = self.dropout(vectors)
+        vs, ve, cs, ce = spans.unbind(1)
+        score = self.value(_span(vectors, row, vs, ve)) + self.candidate(_span(vectors, row, cs, ce))
+        score = score + self.between(pool(vectors, row, torch.minimum(ve, ce), torch.maximum(vs, cs)))
+        for i, table in enumerate(self.tables):
+            score = score + table(features[:, i])
+        logits = self.layers(score)
+        # only a YEAR or a REGION can be a base
+        barred = (features[:, 0] == LABELS.index("METRIC")) | (features[:, 0] == LABELS.index("UNIT"))
+        return logits.masked_fill(barred[:, None] & (torch.arange(3) == BASE).to(barred.device), -1e4)
+
+    def loss(self, vectors: torch.Tensor, row, spans, features, targets) -> torch.Tensor:
+        return nn.functional.cross_entropy(self(vectors, row, spans, features), targets)
+
+
+def _span(vectors: torch.Tensor, row, start, end) -> torch.Tensor:
+    ends = [vectors[row, start], vectors[row, end - 1], pool(vectors, row, start, end)]
+    return torch.cat(ends, -1)
+
+
+def choose(mentions: Sequence[Mention], pairs: Pairs, probability: np.ndarray) -> list[tuple[int, int, str, float]]:
+    """(value, candidate, type, probability) links that the scheme allows, the likeliest first to stay."""
+    best = probability.argmax(1)
+    found, count = [], {}
+    for i in np.argsort(-probability.max(1)):
+        value, candidate = pairs.members[i]
+        if best[i] == NONE:
+            continue
+        kind = "base" if best[i] == BASE else _TYPE[mentions[candidate][2]]
+        if count.get((value, kind), 0) < MAX_LINKS[kind]:
+            count[value, kind] = count.get((value, kind), 0) + 1
+            found.append((value, candidate, kind, float(probability[i, best[i]])))
+    return sorted(found)
+
+
+@Language.factory("baogao_relations", assigns=["doc._.relations"], requires=["doc.ents", "doc.tensor"])
+class Relations(Component):
+    """Sets `doc._.relations`: (VALUE, mention, type, probability), both by number in `doc.ents`."""
+
+    module_class = RelationHead
+
+    def predict(self, docs: Sequence[Doc]) -> list[list[tuple[int, int, str, float]]]:
+        found: list[list] = [[] for _ in docs]
+        rows = []
+        for i, doc in enumerate(docs):
+            for sentence, numbers in mentions_by_sentence(doc):
+                local = [
+                    (doc.ents[n].start - sentence.start, doc.ents[n].end - sentence.start, doc.ents[n].label_)
+                    for n in numbers
+                ]
+                text = doc.text[sentence.start : sentence.end]
+                pairs = Pairs(text, local)
+                if pairs.members:
+                    rows.append((i, numbers, local, pairs, doc.tensor[sentence.start : sentence.end]))
+        rows.sort(key=lambda row: len(row[4]))
+        for first in range(0, len(rows), 64):
+            part = rows[first : first + 64]
+            vectors = pad([row[4] for row in part])
+            row = torch.cat([torch.full((len(p[3].members),), k) for k, p in enumerate(part)])
+            spans = torch.from_numpy(np.concatenate([p[3].spans for p in part]))
+            features = torch.from_numpy(np.concatenate([p[3].features for p in part]))
+            probability = self.module(vectors, row, spans, features).softmax(-1).numpy()
+            for k, (i, numbers, local, pairs, _) in enumerate(part):
+                chosen = choose(local, pairs, probability[row.numpy() == k])
+                found[i] += [(numbers[v], numbers[c], kind, sure) for v, c, kind, sure in chosen]
+        return [sorted(links) for links in found]
+
+    def set_annotations(self, docs: Sequence[Doc], found: list[list]) -> None:
+        for doc, links in zip(docs, found, strict=True):
+            doc._.relations = links
+
+
+def mentions_by_sentence(doc: Doc) -> list[tuple]:
+    """(sentence, numbers of its mentions in doc.ents) of each sentence that holds a mention."""
+    found, entities, n = [], doc.ents, 0
+    for sentence in doc._.sentences:
+        numbers = []
+        while n < len(entities) and entities[n].start < sentence.end:
+            numbers.append(n)
+            n += 1
+        if numbers:
+            found.append((sentence, numbers))
+    return found

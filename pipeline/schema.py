@@ -1,0 +1,189 @@
+"""What flows through the pipeline: reports, sentences, mentions, relations and facts."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+
+__all__ = [
+    "ATTRIBUTES",
+    "LABELS",
+    "MAX_LINKS",
+    "RELATIONS",
+    "SCHEMA_VERSION",
+    "Fact",
+    "Metric",
+    "Place",
+    "Period",
+    "Report",
+    "Section",
+    "Sentence",
+    "Surface",
+    "Unit",
+    "Value",
+]
+
+SCHEMA_VERSION = 1
+
+LABELS = ("VALUE", "UNIT", "METRIC", "YEAR", "REGION")
+# relation type -> labels of its tail
+RELATIONS = {
+    "metric": ("METRIC",),
+    "unit": ("UNIT",),
+    "year": ("YEAR",),
+    "region": ("REGION",),
+    "base": ("YEAR", "REGION"),
+}
+MAX_LINKS = {"metric": 4, "unit": 1, "year": 1, "region": 1, "base": 2}
+ATTRIBUTES = {
+    "kind": ("level", "rate", "change", "share", "rank", "multiple"),
+    "dir": ("up", "down"),
+    "status": ("actual", "estimate", "target"),
+    "bound": ("=", ">=", ">", "<=", "<", "~"),
+}
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and what stands under it: `text[start:end]` begins with the heading.
+
+    `level` is 1 for 一、 and unnumbered headings, 2 for （一）, 3 for 1. and the like.
+    """
+
+    title: str
+    start: int
+    end: int
+    level: int
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence's place in its report and what the model may know of its surroundings.
+
+    `section` is the headings above joined by " / ", `previous` the sentence before, `position` the
+    part of the text that lies before it (0 to 1).
+    """
+
+    start: int
+    end: int
+    section: str = ""
+    previous: str = ""
+    position: float = 0.0
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report as read: its text, fixed once, and what is known of it.
+
+    Offsets everywhere are Unicode code points into `text`, half-open. `region`, `year` and `date`
+    (ISO 8601) are None where the report does not say.
+    """
+
+    id: str
+    text: str
+    title: str = ""
+    region: str | None = None
+    year: int | None = None
+    date: str | None = None
+    sections: tuple[Section, ...] = ()
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A mention as it stands in the report."""
+
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What is measured: its parts in text order, their joined text, the canonical indicator."""
+
+    text: str
+    parts: tuple[Surface, ...]
+    indicator: str | None = None
+
+
+@dataclass(frozen=True)
+class Value(Surface):
+    """A numeral, its number, or the low and high ends of a range; ratios fill `numbers`."""
+
+    number: float | None = None
+    low: float | None = None
+    high: float | None = None
+    numbers: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Unit(Surface):
+    """A unit, its canonical name, dimension and factor to the dimension's base unit."""
+
+    canonical: str | None = None
+    dimension: str | None = None
+    factor: float | None = None
+
+
+@dataclass(frozen=True)
+class Period(Surface):
+    """A time expression; `start_date` and `end_date` are ISO 8601; `source` says where it stands."""
+
+    start_date: str | None = None
+    end_date: str | None = None
+    source: str = "sentence"
+
+
+@dataclass(frozen=True)
+class Place(Surface):
+    """An area; `source` says where it stands."""
+
+    name: str | None = None
+    adcode: str | None = None
+    level: str | None = None
+    source: str = "sentence"
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One VALUE with everything it points to: one line of the output.
+
+    `report` holds id, region and year; `sentence` text, start, end and section. `confidence` is the
+    product of the model's probabilities for the mentions, links and attributes of the fact.
+    """
+
+    report: dict
+    sentence: dict
+    value: Value
+    metric: Metric | None = None
+    unit: Unit | None = None
+    period: Period | None = None
+    region: Place | None = None
+    base: tuple[Period | Place, ...] = ()
+    kind: str = "level"
+    direction: str | None = None
+    status: str = "actual"
+    bound: str = "="
+    confidence: float | None = None
+    schema_version: int = field(default=SCHEMA_VERSION)
+
+    def to_json(self) -> dict:
+        """The output record, ready for json.dumps."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, row: dict) -> Fact:
+        """The fact of an output record; the inverse of `to_json`."""
+
+        def build(kind, value):
+            return None if value is None else kind(**value)
+
+        row = dict(row)
+        if row["metric"] is not None:
+            parts = tuple(Surface(**p) for p in row["metric"]["parts"])
+            row["metric"] = Metric(**{**row["metric"], "parts": parts})
+        row["value"] = Value(**{**row["value"], "numbers": tuple(row["value"]["numbers"])})
+        row["unit"] = build(Unit, row["unit"])
+        row["period"] = build(Period, row["period"])
+        row["region"] = build(Place, row["region"])
+        row["base"] = tuple((Place if "adcode" in b else Period)(**b) for b in row["base"])
+        return cls(**row)

@@ -1,0 +1,289 @@
+"""Joint training of encoder and heads on transformers' Trainer."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from datasets import Dataset
+from torch import nn
+from transformers import EarlyStoppingCallback, Trainer, TrainingArguments, set_seed
+from transformers.trainer_utils import get_last_checkpoint
+
+from pipeline.attributes import AttributeHead
+from pipeline.component import Module
+from pipeline.config import as_text
+from pipeline.corpus import content_hash, load_dataset, sentence_of, split_by_document
+from pipeline.encoder import CharacterEncoder
+from pipeline.errors import AnnotationError
+from pipeline.evaluate import score
+from pipeline.mentions import MentionHead, encode_tags
+from pipeline.predict import assemble, predict
+from pipeline.relations import Pairs, RelationHead
+from pipeline.schema import ATTRIBUTES
+
+__all__ = ["ExtractorConfig", "train"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    annotations: list[str]
+    validation_share: float
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    path: str
+    heading_characters: int
+    window: int
+    use_position: bool
+
+
+@dataclass(frozen=True)
+class HeadSettings:
+    mention_hidden: int
+    relation_hidden: int
+    attribute_hidden: int
+    dropout: float
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    seed: int
+    epochs: int
+    batch_size: int
+    encoder_learning_rate: float
+    head_learning_rate: float
+    warmup_share: float
+    weight_decay: float
+    relation_weight: float
+    attribute_weight: float
+    redraw_digits: float
+    patience: int
+
+
+@dataclass(frozen=True)
+class ExtractorConfig:
+    """configs/extractor.cfg."""
+
+    data: DataSettings
+    encoder: EncoderSettings
+    heads: HeadSettings
+    training: TrainingSettings
+
+
+class JointModel(nn.Module):
+    """One encoder, three heads, one loss."""
+
+    def __init__(self, encoder: CharacterEncoder, heads: HeadSettings, training: TrainingSettings) -> None:
+        super().__init__()
+        shared = {"dimension": encoder.dimension, "dropout": heads.dropout}
+        self.encoder = encoder
+        self.mentions = MentionHead(hidden=heads.mention_hidden, **shared)
+        self.relations = RelationHead(hidden=heads.relation_hidden, **shared)
+        self.attributes = AttributeHead(hidden=heads.attribute_hidden, **shared)
+        self.weights = (training.relation_weight, training.attribute_weight)
+
+    @property
+    def modules_by_name(self) -> dict[str, Module]:
+        return {name: getattr(self, name) for name in ("encoder", "mentions", "relations", "attributes")}
+
+    def forward(self, encoder: dict, mentions: dict, relations: dict | None, attributes: dict | None) -> dict:
+        vectors = self.encoder(encoder)
+        loss = self.mentions.loss(vectors, **mentions)
+        if relations is not None:
+            loss = loss + self.weights[0] * self.relations.loss(vectors, **relations)
+        if attributes is not None:
+            loss = loss + self.weights[1] * self.attributes.loss(vectors, **attributes)
+        return {"loss": loss}
+
+
+class Collator:
+    """Records -> the tensors of `JointModel.forward`; redraws digits in part of the sentences."""
+
+    def __init__(self, encoder: CharacterEncoder, *, redraw: float, seed: int) -> None:
+        self.encoder, self.redraw, self.random = encoder, redraw, random.Random(seed)
+
+    def __call__(self, records: Sequence[dict]) -> dict:
+        rows = []
+        for record in records:
+            record = self._redrawn(record)
+            rows.append(self.encoder.preprocess(record["text"], sentence_of(record)))
+        lengths = [len(record["text"]) for record in records]
+        tags = np.full((len(records), max(lengths)), -100)
+        pairs, links, values, choices = [], [], [], []
+        for i, record in enumerate(records):
+            entities = sorted(record["entities"], key=lambda e: e["start_offset"])
+            spans = [(e["start_offset"], e["end_offset"], e["label"]) for e in entities]
+            tags[i, : lengths[i]] = encode_tags(lengths[i], spans)
+            number = {e["id"]: n for n, e in enumerate(entities)}
+            found = Pairs(record["text"], spans)
+            pairs.append(found)
+            links += found.targets(
+                {(number[r["from_id"]], number[r["to_id"]]): r["type"] for r in record["relations"]}
+            )
+            for entity in entities:
+                if entity["label"] == "VALUE":
+                    values.append((i, entity["start_offset"], entity["end_offset"]))
+                    choices.append([_choice(name, entity[name]) for name in ATTRIBUTES])
+        return {
+            "encoder": self.encoder.collate(rows),
+            "mentions": {"tags": torch.from_numpy(tags)},
+            "relations": _relation_batch(pairs, links),
+            "attributes": _attribute_batch(values, choices, lengths),
+        }
+
+    def _redrawn(self, record: dict) -> dict:
+        if self.random.random() >= self.redraw:
+            return record
+
+        def drawn(match: re.Match) -> str:
+            return str(self.random.randint(1, 9))
+
+        text = list(record["text"])
+        for entity in record["entities"]:
+            if entity["label"] == "VALUE":
+                for i in range(entity["start_offset"], entity["end_offset"]):
+                    text[i] = re.sub(r"[1-9]", drawn, text[i])
+        return {**record, "text": "".join(text)}
+
+
+def _choice(name: str, value: str | None) -> int:
+    return -100 if value is None else ATTRIBUTES[name].index(value)
+
+
+def _relation_batch(pairs: list[Pairs], links: list[int]) -> dict | None:
+    if not links:
+        return None
+    return {
+        "row": torch.cat([torch.full((len(p.members),), i) for i, p in enumerate(pairs)]),
+        "spans": torch.from_numpy(np.concatenate([p.spans for p in pairs])),
+        "features": torch.from_numpy(np.concatenate([p.features for p in pairs])),
+        "targets": torch.tensor(links),
+    }
+
+
+def _attribute_batch(values: list, choices: list, lengths: list[int]) -> dict | None:
+    if not values:
+        return None
+    where = torch.tensor(values)
+    return {
+        "row": where[:, 0],
+        "spans": where[:, 1:],
+        "lengths": torch.tensor(lengths),
+        "targets": torch.tensor(choices),
+    }
+
+
+class JointTrainer(Trainer):
+    """Evaluates by extracting, exactly as `predict` does."""
+
+    def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix="eval") -> dict[str, float]:
+        gold = list(eval_dataset if eval_dataset is not None else self.eval_dataset)
+        self.model.eval()
+        table = score(gold, list(predict(assemble(self.model.modules_by_name), gold)))
+        metrics = {f"{metric_key_prefix}_{name}": table[name]["f1"] for name in ("entity", "relation", "fact", "fact~")}
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+
+def build(config: ExtractorConfig) -> JointModel:
+    """The untrained model on its pre-trained encoder."""
+    e = config.encoder
+    encoder = CharacterEncoder.pretrained(
+        e.path, heading_characters=e.heading_characters, window=e.window, use_position=e.use_position
+    )
+    return JointModel(encoder, config.heads, config.training)
+
+
+def _optimizer(model: JointModel, training: TrainingSettings) -> torch.optim.Optimizer:
+    ids = {id(p) for p in model.encoder.model.parameters()}
+    groups = [
+        {"params": [p for p in model.parameters() if id(p) in ids], "lr": training.encoder_learning_rate},
+        {"params": [p for p in model.parameters() if id(p) not in ids], "lr": training.head_learning_rate},
+    ]
+    return torch.optim.AdamW(groups, weight_decay=training.weight_decay)
+
+
+def fit(
+    model: JointModel, training_data: list[dict], validation: list[dict], settings: TrainingSettings, work: Path
+) -> dict[str, float]:
+    """Train `model` in place and return the best validation scores; resumes from `work`."""
+    from transformers import get_linear_schedule_with_warmup
+
+    steps = max(1, -(-len(training_data) // settings.batch_size)) * settings.epochs
+    optimizer = _optimizer(model, settings)
+    schedule = get_linear_schedule_with_warmup(optimizer, int(settings.warmup_share * steps), steps)
+    trainer = JointTrainer(
+        model=model,
+        args=TrainingArguments(
+            output_dir=str(work),
+            num_train_epochs=settings.epochs,
+            per_device_train_batch_size=settings.batch_size,
+            train_sampling_strategy="group_by_length",
+            length_column_name="length",
+            eval_strategy="epoch" if validation else "no",
+            save_strategy="epoch",
+            save_total_limit=2,
+            load_best_model_at_end=bool(validation),
+            metric_for_best_model="fact~" if validation else None,
+            greater_is_better=True if validation else None,
+            logging_strategy="epoch",
+            remove_unused_columns=False,
+            report_to=[],
+            seed=settings.seed,
+            bf16=torch.cuda.is_available() and torch.cuda.is_bf16_supported(),
+            dataloader_pin_memory=False,
+        ),
+        train_dataset=Dataset.from_list([{**r, "length": len(r["text"])} for r in training_data]),
+        eval_dataset=validation or None,
+        data_collator=Collator(model.encoder, redraw=settings.redraw_digits, seed=settings.seed),
+        optimizers=(optimizer, schedule),
+        callbacks=[EarlyStoppingCallback(settings.patience)] if validation else [],
+    )
+    trainer.train(resume_from_checkpoint=get_last_checkpoint(str(work)) if work.is_dir() else None)
+    return trainer.evaluate() if validation else {}
+
+
+def train(config: ExtractorConfig, output: Path, *, work: Path) -> dict:
+    """Train an extractor and write it to `output`, ready for `spacy.load`.
+
+    Args:
+        config: the resolved configs/extractor.cfg.
+        output: folder of the model: components, resolved config, scores, card.
+        work: folder of the checkpoints; a killed run goes on from there.
+
+    Returns:
+        The scores on the validation documents, as `evaluate.score` gives them.
+
+    Raises:
+        AnnotationError: a faulty annotation file, or none to train on.
+    """
+    records = list(load_dataset([Path(p) for p in config.data.annotations]))
+    training_data, validation = split_by_document(
+        records, share=config.data.validation_share, seed=config.training.seed
+    )
+    if not training_data:
+        raise AnnotationError("no sentence to train on", path=config.data.annotations[0], mend="add annotations")
+    log.info("%d sentences to train on, %d to validate on", len(training_data), len(validation))
+    set_seed(config.training.seed)
+    model = build(config)
+    fit(model, training_data, validation, config.training, work)
+    nlp = assemble(model.modules_by_name)
+    scores = score(validation, list(predict(nlp, validation)))
+    nlp.meta.update(name="extractor", version="1", description="Quantitative facts of Chinese government reports")
+    nlp.to_disk(output)
+    (output / "config.resolved.cfg").write_text(as_text(config), encoding="utf-8")
+    facts = {"sentences": len(training_data), "data_sha256": content_hash(records), "validation": scores}
+    (output / "scores.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return scores
