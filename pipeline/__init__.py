@@ -1,0 +1,23 @@
+"""baogao: quantitative facts from Chinese government work reports.
+
+    import pipeline
+
+    nlp = pipeline.load()
+    for fact in pipeline.extract("report.docx", nlp=nlp):
+        print(fact.metric.text, fact.value.number)
+"""
+
+from __future__ import annotations
+
+import importlib
+
+__all__ = ["extract", "load", "read_report"]
+
+_HOME = {"extract": "pipeline.extract", "load": "pipeline.predict", "read_report": "pipeline.reports"}
+
+
+def __getattr__(name: str):
+    # imported on first use: `import pipeline` and `baogao --help` stay quick
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'pipeline' has no attribute '{name}'")

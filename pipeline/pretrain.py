@@ -7,6 +7,7 @@ import logging
 import math
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,11 +27,62 @@ from pipeline.characters import build_tokenizer, distributional_embeddings
 from pipeline.errors import CorpusError
 from pipeline.optim import Muon
 
-__all__ = ["pretrain"]
+__all__ = ["EncoderConfig", "pretrain"]
 
 log = logging.getLogger(__name__)
 _DIGIT = re.compile(r"[0-9０-９]")
 _SUFFIXES = (".jsonl", ".jsonl.xz", ".jsonl.gz", ".txt", ".txt.xz", ".txt.gz")
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    hidden_size: int
+    intermediate_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    max_position_embeddings: int
+    min_count: int
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    sequence_length: int
+    keep_without_digit: float
+    shuffle_reports: int
+    shuffle_sequences: int
+    held_out_sequences: int
+
+
+@dataclass(frozen=True)
+class MaskingSettings:
+    rate: float
+    ngram_weights: list[int]
+    digit_weight: float
+    random_replacement: float
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    seed: int
+    steps: int
+    batch_size: int
+    accumulation: int
+    learning_rate: float
+    matrix_learning_rate: float
+    warmup_steps: int
+    weight_decay: float
+    checkpoint_every: int
+    log_every: int
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """configs/encoder.cfg."""
+
+    model: ModelSettings
+    data: DataSettings
+    masking: MaskingSettings
+    training: TrainingSettings
 
 
 def corpus_files(paths: Sequence[Path]) -> list[Path]:
@@ -58,14 +110,14 @@ def stream(files: Sequence[Path]) -> IterableDataset:
 
 
 def pack(
-    documents: IterableDataset, tokenizer: PreTrainedTokenizerFast, config: dict, *, seed: int
+    documents: IterableDataset, tokenizer: PreTrainedTokenizerFast, settings: DataSettings, *, seed: int
 ) -> IterableDataset:
     """Sequences of exactly `sequence_length` ids, paragraphs joined by [SEP]."""
-    length, keep = config["sequence_length"], config["keep_without_digit"]
+    length, keep = settings.sequence_length, settings.keep_without_digit
 
     def sequences() -> Iterator[dict]:
         random, buffer = np.random.default_rng(seed), []
-        shuffled = documents.shuffle(seed=seed, buffer_size=config["shuffle_reports"])
+        shuffled = documents.shuffle(seed=seed, buffer_size=settings.shuffle_reports)
         for document in shuffled:
             for paragraph in document["text"].splitlines():
                 if not paragraph.strip() or (not _DIGIT.search(paragraph) and random.random() > keep):
@@ -86,13 +138,13 @@ class Masker:
     where nothing is to be predicted.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, config: dict, *, seed: int) -> None:
-        self.config, self.seed = config, seed
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, settings: MaskingSettings, *, seed: int) -> None:
+        self.settings, self.seed = settings, seed
         self.mask, self.size = tokenizer.mask_token_id, len(tokenizer)
         self.first_character = 1 + max(tokenizer.all_special_ids)
         digits = tokenizer.convert_tokens_to_ids(list("0123456789"))
         self.weight = np.ones(self.size)
-        self.weight[digits] = config["digit_weight"]
+        self.weight[digits] = settings.digit_weight
         self.weight[: self.first_character] = 0
 
     def __call__(self, rows: list[dict]) -> dict[str, torch.Tensor]:
@@ -109,30 +161,30 @@ class Masker:
     def _mask(self, row: np.ndarray, target: np.ndarray) -> None:
         # Seeded by content: a resumed run masks as the undisturbed one does.
         random = np.random.default_rng([self.seed, *row[:16].tolist()])
-        share = np.array(self.config["ngram_weights"], dtype=float)
+        share = np.array(self.settings.ngram_weights, dtype=float)
         lengths = random.choice(len(share), size=len(row), p=share / share.sum()) + 1
         weight = self.weight[row]
         starts = random.choice(len(row), size=int((weight > 0).sum()), replace=False, p=weight / weight.sum())
-        budget, chosen = int(self.config["rate"] * len(row)), np.zeros(len(row), dtype=bool)
+        budget, chosen = int(self.settings.rate * len(row)), np.zeros(len(row), dtype=bool)
         for start in starts:
             if chosen.sum() >= budget:
                 break
             span = np.arange(start, min(start + lengths[start], len(row)))
             chosen[span[weight[span] >= min(1, weight[start])]] = True
         target[chosen] = row[chosen]
-        swapped = chosen & (random.random(len(row)) < self.config["random_replacement"])
+        swapped = chosen & (random.random(len(row)) < self.settings.random_replacement)
         row[chosen] = self.mask
         row[swapped] = random.integers(self.first_character, self.size, swapped.sum())
 
 
-def _scheduled(model: torch.nn.Module, config: dict, steps: int):
+def _scheduled(model: torch.nn.Module, settings: TrainingSettings, steps: int):
     optimizer = Muon(
         model.named_parameters(),
-        lr=config["learning_rate"],
-        matrix_lr=config["matrix_learning_rate"],
-        weight_decay=config["weight_decay"],
+        lr=settings.learning_rate,
+        matrix_lr=settings.matrix_learning_rate,
+        weight_decay=settings.weight_decay,
     )
-    return optimizer, get_linear_schedule_with_warmup(optimizer, config["warmup_steps"], steps)
+    return optimizer, get_linear_schedule_with_warmup(optimizer, settings.warmup_steps, steps)
 
 
 def plot(history: list[dict], path: Path) -> None:
@@ -158,13 +210,16 @@ def plot(history: list[dict], path: Path) -> None:
     pyplot.close(figure)
 
 
-def pretrain(corpus: Sequence[Path], output: Path, config: dict, *, steps: int | None = None) -> dict:
+def pretrain(
+    corpus: Sequence[Path], output: Path, config: EncoderConfig, *, work: Path, steps: int | None = None
+) -> dict:
     """Pre-train an encoder on `corpus` and write it to `output`; resumes from the last checkpoint.
 
     Args:
         corpus: .txt or .jsonl files (also .xz, .gz; JSONL with a "text" field) or folders of them.
         output: folder for weights (half precision), tokenizer, scores and loss curve.
         config: the resolved configs/encoder.cfg.
+        work: folder of the checkpoints; a killed run goes on from the last one.
         steps: optimiser steps, instead of the config's.
 
     Returns:
@@ -173,23 +228,23 @@ def pretrain(corpus: Sequence[Path], output: Path, config: dict, *, steps: int |
     Raises:
         CorpusError: no readable corpus file.
     """
-    files, training = corpus_files(corpus), config["training"]
-    steps, work = steps or training["steps"], output / "checkpoints"
+    files, training = corpus_files(corpus), config.training
+    steps = steps or training.steps
     work.mkdir(parents=True, exist_ok=True)
     documents = stream(files)
     if (work / "tokenizer.json").exists():
         tokenizer = PreTrainedTokenizerFast.from_pretrained(work)
     else:
-        tokenizer = build_tokenizer((d["text"] for d in documents), min_count=config["model"]["min_count"])
+        tokenizer = build_tokenizer((d["text"] for d in documents), min_count=config.model.min_count)
         tokenizer.save_pretrained(work)
     log.info("vocabulary of %d characters", len(tokenizer))
 
-    packed = pack(documents, tokenizer, config["data"], seed=training["seed"])
-    held_out = Dataset.from_list(list(packed.take(config["data"]["held_out_sequences"])))
+    packed = pack(documents, tokenizer, config.data, seed=training.seed)
+    held_out = Dataset.from_list(list(packed.take(config.data.held_out_sequences)))
     rows = packed.skip(len(held_out)).shuffle(
-        seed=training["seed"], buffer_size=config["data"]["shuffle_sequences"]
+        seed=training.seed, buffer_size=config.data.shuffle_sequences
     )
-    shape = {k: v for k, v in config["model"].items() if k != "min_count"}
+    shape = {k: v for k, v in asdict(config.model).items() if k != "min_count"}
     model = ModernBertForMaskedLM(
         ModernBertConfig(
             vocab_size=len(tokenizer),
@@ -216,27 +271,28 @@ def pretrain(corpus: Sequence[Path], output: Path, config: dict, *, steps: int |
         args=TrainingArguments(
             output_dir=str(work),
             max_steps=steps,
-            per_device_train_batch_size=training["batch_size"],
-            gradient_accumulation_steps=training["accumulation"],
+            per_device_train_batch_size=training.batch_size,
+            gradient_accumulation_steps=training.accumulation,
             bf16=torch.cuda.is_available() and torch.cuda.is_bf16_supported(),
-            save_steps=training["checkpoint_every"],
+            save_steps=training.checkpoint_every,
             eval_strategy="steps",
-            eval_steps=training["checkpoint_every"],
-            logging_steps=training["log_every"],
+            eval_steps=training.checkpoint_every,
+            logging_steps=training.log_every,
             save_total_limit=2,
             report_to=[],
             disable_tqdm=True,
-            seed=training["seed"],
+            seed=training.seed,
             dataloader_pin_memory=False,
         ),
         train_dataset=rows,
         eval_dataset=held_out,
-        data_collator=Masker(tokenizer, config["masking"], seed=training["seed"]),
+        data_collator=Masker(tokenizer, config.masking, seed=training.seed),
         optimizers=_scheduled(model, training, steps),
     )
     trainer.train(resume_from_checkpoint=get_last_checkpoint(str(work)))
     loss = trainer.evaluate()["eval_loss"]
-    tokens = steps * training["batch_size"] * training["accumulation"] * config["data"]["sequence_length"]
+    tokens = steps * training.batch_size * training.accumulation * config.data.sequence_length
+    output.mkdir(parents=True, exist_ok=True)
     model.model.half().save_pretrained(output)
     tokenizer.save_pretrained(output)
     plot(trainer.state.log_history, output / "loss.png")

@@ -1,0 +1,47 @@
+# baogao: the front door. Variables: PYTHON, CORPUS, STEPS, GOLD, IN, OUT.
+PYTHON ?= python3
+VENV   ?= .venv
+BAOGAO := $(VENV)/bin/baogao
+IN     ?= examples
+OUT    ?= facts.jsonl
+GOLD   ?= tests/data/gold.jsonl
+STEPS  ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup extract train evaluate pretrain check test golden clean
+
+help:  ## what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | awk -F'|' '{printf "make %-10s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.done  ## create .venv and install baogao with the tested versions
+
+$(VENV)/.done: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --constraint constraints.txt torch
+	$(VENV)/bin/pip install --quiet --constraint constraints.txt --editable '.[doccano,test]'
+	touch $@
+
+extract: setup  ## facts of IN (default: examples/) into OUT (default: facts.jsonl)
+	$(BAOGAO) extract $(IN) -o $(OUT)
+
+train: setup  ## train models/extractor on annotations/ (goes on after a kill)
+	$(BAOGAO) train
+
+evaluate: setup  ## scores of models/extractor on GOLD
+	$(BAOGAO) evaluate $(GOLD)
+
+pretrain: setup  ## pre-train models/encoder on CORPUS=DIR|FILE…, for STEPS=… steps
+	@test -n "$(CORPUS)" || { echo "make pretrain needs CORPUS=DIR|FILE…" >&2; exit 2; }
+	$(BAOGAO) pretrain $(CORPUS) $(if $(STEPS),--steps $(STEPS))
+
+check: setup  ## check annotations/ against the scheme
+	$(BAOGAO) check-annotations annotations
+
+test: setup  ## run the tests
+	$(VENV)/bin/python -m pytest
+
+golden: setup  ## write the expected facts of examples/ anew, after a look at the difference
+	$(BAOGAO) extract examples -o tests/data/examples.facts.jsonl
+
+clean:  ## remove what runs have left, not .venv
+	rm -rf runs facts.jsonl facts.errors.jsonl .pytest_cache .hypothesis
