@@ -1,0 +1,122 @@
+"""The commands as a user runs them: in a process of their own, offline."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.test_corpus import FAULTS, broken
+
+
+def baogao(*arguments, cwd, stdin=None):
+    environment = os.environ | {"HF_HUB_OFFLINE": "1", "NO_COLOR": "1", "COLUMNS": "200"}
+    return subprocess.run(
+        [sys.executable, "-m", "pipeline.cli", *map(str, arguments)],
+        cwd=cwd, env=environment, input=stdin, capture_output=True, timeout=600,
+    )  # fmt: skip
+
+
+def test_extract_show_and_standard_input(tmp_path):
+    run = baogao("extract", ROOT / "examples", "-o", tmp_path / "f.jsonl", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr.decode()
+    assert "facts from 2 reports" in run.stdout.decode()
+    rows = [json.loads(line) for line in (tmp_path / "f.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert all(row["schema_version"] == 1 for row in rows)
+
+    shown = baogao("show", ROOT / "examples" / "云岭县-2023.txt", cwd=tmp_path)
+    assert shown.returncode == 0 and "地区生产总值" in shown.stdout.decode()
+
+    text = "今年全市地区生产总值增长8%。".encode("gb18030")
+    piped = baogao("extract", "-", "-o", tmp_path / "p.jsonl", "--region", "白城市", cwd=tmp_path, stdin=text)
+    assert piped.returncode == 0, piped.stderr.decode()
+    fact = json.loads((tmp_path / "p.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    assert (fact["value"]["number"], fact["report"]["region"]) == (8, "白城市")
+
+
+def test_predict_and_evaluate(tmp_path):
+    gold = ROOT / "tests" / "data" / "gold.jsonl"
+    assert baogao("predict", gold, "-o", tmp_path / "p.jsonl", cwd=tmp_path).returncode == 0
+    run = baogao("evaluate", gold, "-o", tmp_path / "s.json", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr.decode()
+    tables = json.loads((tmp_path / "s.json").read_text(encoding="utf-8"))
+    assert tables["On gold mentions"]["entity"]["f1"] == 100
+    assert (tmp_path / "s.md").read_text(encoding="utf-8").startswith("## End to end")
+
+
+def test_check_annotations(tmp_path):
+    run = baogao("check-annotations", ROOT / "annotations", "--stats", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr.decode()
+    assert "| facts |" in run.stdout.decode()
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps(broken(FAULTS["edge"]), ensure_ascii=False), encoding="utf-8")
+    run = baogao("check-annotations", path, cwd=tmp_path)
+    assert run.returncode == 2 and f"{path}:1:" in run.stderr.decode()
+
+
+@pytest.mark.slow
+def test_train_from_own_annotations(tmp_path, tiny_encoder):
+    """A user's annotations, a small encoder, one epoch; then the model extracts."""
+    (tmp_path / "mine").mkdir()
+    shutil.copy(ROOT / "tests" / "data" / "gold.jsonl", tmp_path / "mine")
+    text = (ROOT / "configs" / "extractor.cfg").read_text(encoding="utf-8")
+    text = text.replace('"models/encoder"', json.dumps(str(tiny_encoder))).replace('["annotations"]', '["mine"]')
+    text = re.sub(r"^epochs = \d+", "epochs = 1", text, flags=re.M)
+    (tmp_path / "c.cfg").write_text(text, encoding="utf-8")
+    run = baogao("train", "c.cfg", "-o", "model", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr.decode()
+    for name in ("meta.json", "scores.json", "config.resolved.cfg", "README.md"):
+        assert (tmp_path / "model" / name).is_file()
+    scores = json.loads((tmp_path / "model" / "scores.json").read_text(encoding="utf-8"))
+    assert re.fullmatch(r"[0-9a-f]{64}", scores["data_sha256"])
+    run = baogao("extract", ROOT / "examples", "--model", "model", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr.decode()
+
+
+BAD = {
+    "no such file": ["extract", "none.txt"],
+    "no report in this folder": ["extract", "folder"],
+    "no model here": ["extract", "good.txt", "--model", "folder"],
+    "not JSON": ["predict", "good.txt"],
+    "edge (offset off by one?)": ["evaluate", "off.jsonl"],
+    "no such configuration": ["train", "none.cfg"],
+    "the file is empty": ["show", "empty.txt"],
+    "an encrypted or broken": ["show", "broken.pdf"],
+}
+
+
+@pytest.mark.parametrize("message", BAD)
+def test_bad_input_is_one_line_and_status_two(tmp_path, message):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "good.txt").write_text("全市地区生产总值增长8%。", encoding="utf-8")
+    (tmp_path / "empty.txt").write_bytes(b"")
+    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.4 broken")
+    (tmp_path / "off.jsonl").write_text(json.dumps(broken(FAULTS["edge"]), ensure_ascii=False), encoding="utf-8")
+    run = baogao(*BAD[message], cwd=tmp_path)
+    told = run.stderr.decode().strip()
+    assert run.returncode == 2, told
+    assert len(told.splitlines()) == 1 and "Traceback" not in told
+    assert message.replace("an encrypted or broken", "a broken pdf") in told
+
+
+def test_only_bad_reports(tmp_path):
+    (tmp_path / "bad.docx").write_bytes(b"no zip")
+    run = baogao("extract", "bad.docx", cwd=tmp_path)
+    assert run.returncode == 2
+    assert (tmp_path / "facts.errors.jsonl").is_file()
+
+
+def test_readme_commands_exist():
+    """Every `make` target and `baogao` command that a README names is there."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    cli = (ROOT / "pipeline" / "cli.py").read_text(encoding="utf-8")
+    for name in ("README.md", "README.zh.md"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        targets, commands = set(re.findall(r"^make (\w+)", text, re.M)), set(re.findall(r"^baogao ([\w-]+)", text, re.M))
+        assert {"extract", "test", "train"} <= targets and {"extract", "predict", "evaluate"} <= commands
+        assert all(re.search(rf"^{target}:", makefile, re.M) for target in targets)
+        assert all(f"def {command.replace('-', '_')}(" in cli for command in commands)

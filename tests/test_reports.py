@@ -1,0 +1,102 @@
+import docx
+import pytest
+
+from pipeline.errors import ReportError
+from pipeline.reports import from_text, read_report
+
+BODY = (
+    "2022年云岭县政府工作报告\n——2022年1月9日在云岭县第十八届人民代表大会第一次会议上\n县长 周文远\n各位代表：\n"
+    "一、2021年工作回顾\n全县地区生产总值增长８.２％，新建公路１２公里。\n二、2022年重点工作\n增长7%左右。\n"
+)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16", "utf-16-le"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_encodings(tmp_path, encoding, newline):
+    path = tmp_path / "报告.txt"
+    path.write_bytes((BODY.replace("\n", newline) * 3).encode(encoding))
+    report = read_report(path)
+    assert report.title == "2022年云岭县政府工作报告"
+    assert (report.region, report.year, report.date) == ("云岭县", 2022, "2022-01-09")
+    assert "增长８.２％，新建公路１２公里。" in report.text
+
+
+def test_sections():
+    report = from_text(BODY)
+    assert [s.title for s in report.sections] == ["一、2021年工作回顾", "二、2022年重点工作"]
+    first = report.sections[0]
+    assert report.text[first.start :].startswith(first.title)
+    assert report.text[first.end :].startswith("二、")
+
+
+def test_options_override():
+    report = from_text(BODY, title="题", region="白城市", year=1999)
+    assert (report.title, report.region, report.year) == ("题", "白城市", 1999)
+
+
+def test_furniture_goes_and_body_stays():
+    page = "购物车\n我的足迹\n加入Vip免费下载 立即下载\n下载\n打印\n【字号：\n大\n中\n小\n】\n" + BODY + "收藏\n|\n分享到:\n相关报道："
+    text = from_text(page).text
+    for word in ("购物车", "免费下载", "打印", "字号", "收藏", "分享", "相关报道"):
+        assert word not in text
+    assert text == from_text(BODY).text
+
+
+def test_furniture_words_inside_a_sentence_stay():
+    assert "建成下载中心3个，收藏文物2万件。" in from_text("建成下载中心3个，收藏文物2万件。").text
+
+
+def test_page_copied_into_one_line():
+    words = "——我们坚持生态优先，新增蓄水能力5.5亿立方米，植树造林133.3万亩，林草覆盖率达到26.6%，全市环境质量持续改善。"
+    wrapped = " ".join(words[i : i + 25] for i in range(0, len(words), 25))
+    line = "云岭县政府工作报告 各位代表: 一、工作回顾 " + " ".join([wrapped] * 12)
+    text = from_text(line).text
+    assert text.count(words) == 12
+    assert "一、工作回顾\n" in text
+
+
+def test_hard_wrapped_lines_are_joined():
+    body = "".join(f"第{i}项工作取得进展，建成学校{i}所，改造道路{i}公里，群众满意度达到9{i % 10}%，" for i in range(40)) + "成效明显。"
+    lines = "\n".join(body[i : i + 30] for i in range(0, len(body), 30))
+    assert from_text(lines).text == body
+
+
+def test_docx_and_html(tmp_path):
+    document = docx.Document()
+    for line in BODY.strip().split("\n"):
+        document.add_paragraph(line)
+    table = document.add_table(rows=1, cols=1)
+    table.rows[0].cells[0].text = "附表增长6%。"
+    document.save(tmp_path / "a.docx")
+    paragraphs = "".join(f"<p>{line}</p>" for line in (BODY * 3).strip().split("\n"))
+    page = f"<html><body><nav>首页</nav><article>{paragraphs}</article></body></html>"
+    (tmp_path / "a.html").write_text(page, encoding="utf-8")
+    assert read_report(tmp_path / "a.docx").text.endswith("附表增长6%。")
+    for name in ("a.docx", "a.html"):
+        report = read_report(tmp_path / name)
+        assert (report.region, report.year) == ("云岭县", 2022)
+        assert "全县地区生产总值增长８.２％" in report.text
+
+
+BAD = {
+    "empty.txt": b"",
+    "blank.txt": b"  \n\n",
+    "binary.txt": bytes(range(256)) * 40,
+    "nozip.docx": b"this is no zip",
+    "broken.pdf": b"%PDF-1.4 broken",
+    "table.xlsx": b"PK",
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_files(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(BAD[name])
+    with pytest.raises(ReportError) as caught:
+        read_report(path)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(ReportError, match="No such file"):
+        read_report(tmp_path / "none.txt")
