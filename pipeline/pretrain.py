@@ -23,6 +23,7 @@ from transformers import (
 )
 from transformers.trainer_utils import get_last_checkpoint
 
+from pipeline.cards import encoder_card
 from pipeline.characters import build_tokenizer, distributional_embeddings
 from pipeline.errors import CorpusError
 from pipeline.optim import Muon
@@ -298,4 +299,11 @@ def pretrain(
     plot(trainer.state.log_history, output / "loss.png")
     result = {"steps": steps, "tokens": tokens, "loss": loss, "perplexity": math.exp(loss)}
     (output / "scores.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    card = encoder_card(
+        tokens=tokens,
+        perplexity=result["perplexity"],
+        vocabulary=len(tokenizer),
+        parameters=sum(p.numel() for p in model.model.parameters()),
+    )
+    (output / "README.md").write_text(card, encoding="utf-8")
     return result

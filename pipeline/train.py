@@ -18,6 +18,7 @@ from transformers import EarlyStoppingCallback, Trainer, TrainingArguments, set_
 from transformers.trainer_utils import get_last_checkpoint
 
 from pipeline.attributes import AttributeHead
+from pipeline.cards import extractor_card
 from pipeline.component import Module
 from pipeline.config import as_text
 from pipeline.corpus import content_hash, load_dataset, sentence_of, split_by_document
@@ -68,6 +69,7 @@ class TrainingSettings:
     relation_weight: float
     attribute_weight: float
     redraw_digits: float
+    mask_characters: float
     patience: int
 
 
@@ -108,16 +110,20 @@ class JointModel(nn.Module):
 
 
 class Collator:
-    """Records -> the tensors of `JointModel.forward`; redraws digits in part of the sentences."""
+    """Records -> the tensors of `JointModel.forward`, with part of what they show withheld.
 
-    def __init__(self, encoder: CharacterEncoder, *, redraw: float, seed: int) -> None:
-        self.encoder, self.redraw, self.random = encoder, redraw, random.Random(seed)
+    `redraw` is the chance that a sentence's digits are drawn anew, `mask` the share of characters
+    hidden from the encoder: few sentences must not be learnt by heart.
+    """
+
+    def __init__(self, encoder: CharacterEncoder, *, redraw: float, mask: float, seed: int) -> None:
+        self.encoder, self.redraw, self.mask, self.random = encoder, redraw, mask, random.Random(seed)
 
     def __call__(self, records: Sequence[dict]) -> dict:
         rows = []
         for record in records:
             record = self._redrawn(record)
-            rows.append(self.encoder.preprocess(record["text"], sentence_of(record)))
+            rows.append(self._masked(self.encoder.preprocess(record["text"], sentence_of(record))))
         lengths = [len(record["text"]) for record in records]
         tags = np.full((len(records), max(lengths)), -100)
         pairs, links, values, choices = [], [], [], []
@@ -141,6 +147,14 @@ class Collator:
             "relations": _relation_batch(pairs, links),
             "attributes": _attribute_batch(values, choices, lengths),
         }
+
+    def _masked(self, row: dict) -> dict:
+        hidden, whole = self.encoder.tokenizer.mask_token_id, self.encoder.tokenizer.all_special_ids
+        windows = [
+            [hidden if i not in whole and self.random.random() < self.mask else i for i in window]
+            for window in row["windows"]
+        ]
+        return {**row, "windows": windows}
 
     def _redrawn(self, record: dict) -> dict:
         if self.random.random() >= self.redraw:
@@ -247,7 +261,9 @@ def fit(
         ),
         train_dataset=Dataset.from_list([{**r, "length": len(r["text"])} for r in training_data]),
         eval_dataset=validation or None,
-        data_collator=Collator(model.encoder, redraw=settings.redraw_digits, seed=settings.seed),
+        data_collator=Collator(
+            model.encoder, redraw=settings.redraw_digits, mask=settings.mask_characters, seed=settings.seed
+        ),
         optimizers=(optimizer, schedule),
         callbacks=[EarlyStoppingCallback(settings.patience)] if validation else [],
     )
@@ -286,4 +302,8 @@ def train(config: ExtractorConfig, output: Path, *, work: Path) -> dict:
     (output / "config.resolved.cfg").write_text(as_text(config), encoding="utf-8")
     facts = {"sentences": len(training_data), "data_sha256": content_hash(records), "validation": scores}
     (output / "scores.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    card = extractor_card(
+        sentences=len(training_data), data_sha256=facts["data_sha256"], encoder=config.encoder.path, scores=scores
+    )
+    (output / "README.md").write_text(card, encoding="utf-8")
     return scores

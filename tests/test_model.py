@@ -26,7 +26,7 @@ def configured(encoder, **training):
         config,
         encoder=dataclasses.replace(config.encoder, path=str(encoder)),
         heads=dataclasses.replace(config.heads, dropout=0.0),
-        training=dataclasses.replace(config.training, redraw_digits=0.0, **training),
+        training=dataclasses.replace(config.training, redraw_digits=0.0, mask_characters=0.0, **training),
     )
 
 
@@ -187,7 +187,7 @@ def test_pairs_and_choice():
 def test_collator_redraws_digits_only(tiny_encoder, sample):
     encoder = build(configured(tiny_encoder)).encoder
     record = next(r for r in rows(sample) if any(e["label"] == "VALUE" for e in r["entities"]))
-    again = Collator(encoder, redraw=1.0, seed=5)._redrawn(record)
+    again = Collator(encoder, redraw=1.0, mask=0.0, seed=5)._redrawn(record)
     assert len(again["text"]) == len(record["text"])
     changed = {i for i, (a, b) in enumerate(zip(again["text"], record["text"], strict=True)) if a != b}
     inside = {i for e in record["entities"] if e["label"] == "VALUE" for i in range(e["start_offset"], e["end_offset"])}

@@ -1,0 +1,58 @@
+"""Model cards: what a model is, what it learnt from, what it scores."""
+
+from __future__ import annotations
+
+__all__ = ["encoder_card", "extractor_card"]
+
+_SHOWN = ("entity", "entity/VALUE", "entity/UNIT", "entity/METRIC", "entity/METRIC~", "entity/YEAR", "entity/REGION",
+          "relation", "fact~", "fact")  # fmt: skip
+
+
+def extractor_card(*, sentences: int, data_sha256: str, encoder: str, scores: dict[str, dict]) -> str:
+    """The card of an extractor, as Markdown."""
+    rows = [f"| {name} | {scores[name]['f1']:.2f} |" for name in _SHOWN if name in scores]
+    rows += [f"| {n} | {s['accuracy']:.2f} |" for n, s in scores.items() if n.startswith("attribute/")]
+    return "\n".join(
+        [
+            "# Extractor",
+            "",
+            "A spaCy pipeline (`spacy.load` or `pipeline.load`) that marks VALUE, UNIT, METRIC, YEAR and REGION in Chinese",
+            "government work reports, links each VALUE to what it measures, and gives its kind, direction, status and bound.",
+            "One shared encoder, three heads trained jointly: BIOES mentions with constrained decoding, relations scored for",
+            "every VALUE with every candidate, attributes.",
+            "",
+            f"- encoder: `{encoder}`",
+            f"- training data: {sentences} sentences of `annotations/` (SHA-256 of all records `{data_sha256[:16]}…`)",
+            "- made with: `baogao train` on `config.resolved.cfg`",
+            "- licence: MIT",
+            "",
+            "Scores on the validation documents (F1 and accuracy in per cent; `scores.json` has them all):",
+            "",
+            "| | |",
+            "|---|---:|",
+            *rows,
+            "",
+            "`fact~` counts a fact as right when VALUE, UNIT, YEAR, REGION and bases are exact and the METRIC's characters",
+            "overlap by half; `fact` asks for the exact METRIC.",
+            "",
+        ]
+    )
+
+
+def encoder_card(*, tokens: int, perplexity: float, vocabulary: int, parameters: int) -> str:
+    """The card of a pre-trained encoder, as Markdown."""
+    return "\n".join(
+        [
+            "# Encoder",
+            "",
+            "A small character-level ModernBERT for Chinese government reports, pre-trained by masked-language modelling",
+            "(`baogao pretrain` on `configs/encoder.cfg`): `AutoModel.from_pretrained` loads it.",
+            "",
+            f"- parameters: {parameters / 1e6:.1f} million; vocabulary: {vocabulary} characters, width and case folded",
+            f"- data: published government work reports, {tokens / 1e6:.1f} million characters seen, mostly of paragraphs with digits",
+            f"- held-out perplexity of a masked character: {perplexity:.2f} (`loss.png`)",
+            "- weights: half precision, safetensors",
+            "- licence: MIT",
+            "",
+        ]
+    )
