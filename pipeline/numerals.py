@@ -125,8 +125,8 @@ def _tail(text: str, scale: float) -> float:
     """What stands behind a magnitude: 3万4 is 34,000, 3万4000 is 34,000, 三万零五 is 30,005."""
     if not text:
         return 0.0
-    if len(text) == 1 and text in _DIGITS and text not in "零〇○":
-        return _DIGITS[text] * scale / 10
+    if len(text) == 1 and text not in "0零〇○" and (text.isdecimal() or text in _DIGITS):
+        return _value(text) * scale / 10
     return _value(text)
 
 

@@ -20,6 +20,7 @@ from transformers import (
     Trainer,
     TrainingArguments,
     get_linear_schedule_with_warmup,
+    set_seed,
 )
 from transformers.trainer_utils import get_last_checkpoint
 
@@ -246,6 +247,7 @@ def pretrain(
         seed=training.seed, buffer_size=config.data.shuffle_sequences
     )
     shape = {k: v for k, v in asdict(config.model).items() if k != "min_count"}
+    set_seed(training.seed)
     model = ModernBertForMaskedLM(
         ModernBertConfig(
             vocab_size=len(tokenizer),

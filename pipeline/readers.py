@@ -58,10 +58,12 @@ def decode(data: bytes, path: Path) -> str:
     for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
         if data.startswith(mark):
             return data.decode(encoding, errors="replace")
-    even, odd = data[:4000:2].count(0), data[1:4000:2].count(0)
-    if even + odd > 20 and (even == 0 or odd == 0):
-        return data.decode("utf-16-le" if odd else "utf-16-be", errors="replace")
     if b"\x00" in data[:4000]:
+        # ASCII in UTF-16 leaves its zeros on one side of the pairs
+        little = data[1:4000:2].count(0) > data[:4000:2].count(0)
+        text = data.decode("utf-16-le" if little else "utf-16-be", errors="replace")
+        if sum(c in "，。、\n" or "\u4e00" <= c <= "\u9fff" for c in text[:2000]) > len(text[:2000]) / 3:
+            return text
         raise ReportError("a binary file, not text", path=path, mend="convert it to txt, docx or pdf")
     try:
         return data.decode("utf-8")

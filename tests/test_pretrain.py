@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -50,9 +51,7 @@ def test_pretraining_writes_an_encoder_that_loads(corpus, config, tmp_path):
 def test_resumed_equals_undisturbed(corpus, config, tmp_path):
     whole = pretrain([corpus / "b.jsonl"], tmp_path / "one", config, work=tmp_path / "w1")
     pretrain([corpus / "b.jsonl"], tmp_path / "two", config, work=tmp_path / "w2")
-    # the run that was killed behind step 3
-    import shutil
-
+    # as if killed behind step 3
     shutil.rmtree(tmp_path / "w2" / "checkpoint-6")
     resumed = pretrain([corpus / "b.jsonl"], tmp_path / "two", config, work=tmp_path / "w2")
     assert resumed["loss"] == pytest.approx(whole["loss"], abs=1e-4)
@@ -99,13 +98,14 @@ def test_characters_in_like_places_get_like_vectors():
 def test_muon_descends():
     torch.manual_seed(0)
     model = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.Tanh(), torch.nn.Linear(16, 4))
-    optimizer = Muon(model.named_parameters(), lr=0.01, matrix_lr=0.02, weight_decay=0.0)
-    x, y = torch.randn(64, 8), torch.randn(64, 4)
+    optimizer = Muon(model.named_parameters(), lr=0.01, matrix_lr=0.1, weight_decay=0.0)
+    x = torch.randn(64, 8)
+    y = x @ torch.randn(8, 4) / 3
     losses = []
-    for _ in range(60):
+    for _ in range(100):
         loss = torch.nn.functional.mse_loss(model(x), y)
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
         losses.append(loss.item())
-    assert losses[-1] < 0.6 * losses[0]
+    assert losses[-1] < 0.3 * losses[0]
