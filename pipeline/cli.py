@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -104,9 +105,9 @@ def _sample(output: Path, rows: int = 12) -> None:
     with open(output, encoding="utf-8") as lines:
         facts = [json.loads(line) for line in lines]
     shown = sorted(facts, key=lambda f: -(f["confidence"] or 0))[:rows]
-    table = Table(title=f"the {len(shown)} surest facts", title_justify="left")
+    table = Table(title=f"the {len(shown)} surest facts", title_justify="left", box=SIMPLE)
     for name in ("report", "region", "period", "metric", "value", "unit", "kind", "status"):
-        table.add_column(name)
+        table.add_column(name, overflow="fold", min_width=16 if name == "metric" else None)
     for fact in sorted(shown, key=lambda f: (f["report"]["id"], f["value"]["start"])):
         table.add_row(*_cells(fact))
     if shown:

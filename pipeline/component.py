@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -76,7 +77,7 @@ class Component:
     def from_disk(self, path, exclude=()):
         try:
             self.module = self.module_class.load(Path(path))
-        except (OSError, KeyError, RuntimeError, ValueError) as error:
+        except (OSError, KeyError, RuntimeError, ValueError, SafetensorError) as error:
             raise ModelError(
                 f"the model's {self.name} cannot be loaded", path=path, mend="train it anew with `make train`"
             ) from error

@@ -7,16 +7,19 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-
-from datasets import Dataset, Features, List, Value
+from typing import TYPE_CHECKING
 
 from pipeline.errors import AnnotationError
 from pipeline.schema import ATTRIBUTES, LABELS, MAX_LINKS, RELATIONS, Sentence
+
+if TYPE_CHECKING:
+    from datasets import Dataset, Features
 
 __all__ = [
     "annotation_files",
     "check_record",
     "content_hash",
+    "filled",
     "load_dataset",
     "near_duplicates",
     "read_records",
@@ -25,20 +28,6 @@ __all__ = [
     "statistics",
 ]
 
-_TEXT, _INT = Value("string"), Value("int64")
-FEATURES = Features(
-    {
-        "id": _TEXT,
-        "text": _TEXT,
-        "entities": List(
-            {"id": _INT, "label": _TEXT, "start_offset": _INT, "end_offset": _INT}
-            | dict.fromkeys(ATTRIBUTES, _TEXT)
-        ),
-        "relations": List({"id": _INT, "from_id": _INT, "to_id": _INT, "type": _TEXT}),
-        "context": {"section": _TEXT, "previous": _TEXT, "position": Value("float64")},
-        "meta": {"doc": _TEXT, "region": _TEXT, "level": _TEXT, "report_year": _TEXT},
-    }
-)
 _EDGE = " \t\u3000，。、；：！？,;:!?"
 
 
@@ -147,23 +136,47 @@ def _link_faults(relations: list[dict], by_id: dict) -> list[str]:
     return faults
 
 
+def features() -> Features:
+    """The columns of a dataset of records; what a record lacks is null or empty."""
+    # imported here: extraction reads single records and need not wait for the library
+    from datasets import Features, List, Value
+
+    text, number = Value("string"), Value("int64")
+    return Features(
+        {
+            "id": text,
+            "text": text,
+            "entities": List(
+                {"id": number, "label": text, "start_offset": number, "end_offset": number}
+                | dict.fromkeys(ATTRIBUTES, text)
+            ),
+            "relations": List({"id": number, "from_id": number, "to_id": number, "type": text}),
+            "context": {"section": text, "previous": text, "position": Value("float64")},
+            "meta": {"doc": text, "region": text, "level": text, "report_year": text},
+        }
+    )
+
+
 def load_dataset(paths: Iterable[Path]) -> Dataset:
     """All records as one `datasets.Dataset` with fixed features; ids must be unique.
 
     Raises:
         AnnotationError: the first faulty record, with path and line.
     """
+    from datasets import Dataset
+
     rows, seen = [], {}
     for path in annotation_files(list(paths)):
         for number, record in enumerate(read_records(path), start=1):
             if record["id"] in seen:
                 raise AnnotationError(f"id {record['id']} stands in {seen[record['id']]} too", path=path, line=number)
             seen[record["id"]] = path
-            rows.append(_filled(record))
-    return Dataset.from_list(rows, features=FEATURES)
+            rows.append(filled(record))
+    return Dataset.from_list(rows, features=features())
 
 
-def _filled(record: dict) -> dict:
+def filled(record: dict) -> dict:
+    """A record with every field of `features`."""
     context, meta = record.get("context") or {}, record.get("meta") or {}
     return {
         "id": str(record["id"]),

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.config import as_text, read_config
-from pipeline.corpus import load_dataset, sentence_of
+from pipeline.corpus import filled, load_dataset, sentence_of
 from pipeline.encoder import CharacterEncoder
 from pipeline.errors import ConfigError, ModelError
 from pipeline.evaluate import score
@@ -32,9 +32,7 @@ def configured(encoder, **training):
 
 def rows(records):
     """The records as the loader gives them."""
-    from pipeline.corpus import _filled
-
-    return [_filled(record) for record in records]
+    return [filled(record) for record in records]
 
 
 @pytest.mark.slow
