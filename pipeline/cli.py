@@ -238,8 +238,11 @@ def train(
     if fresh:
         shutil.rmtree(work, ignore_errors=True)
     scores = run(read_config(config, ExtractorConfig), output, work=work)
-    for name in ("entity", "relation", "fact~", "fact"):
-        console.print(f"{name:10} F1 {scores[name]['f1']:.2f} on the validation documents", highlight=False)
+    if not scores["entity"]["gold"]:
+        console.print("too few documents to validate on: evaluate the model on sentences of your own")
+    else:
+        for name in ("entity", "relation", "fact~", "fact"):
+            console.print(f"{name:10} F1 {scores[name]['f1']:.2f} on the validation documents", highlight=False)
     console.print(f"model in {output}", highlight=False)
 
 

@@ -10,6 +10,7 @@ from pipeline.schema import ATTRIBUTES
 __all__ = ["markdown", "score"]
 
 Span = tuple[int, int]
+_ALWAYS = ("entity", "relation", "fact", "fact~")
 
 
 class _View:
@@ -73,7 +74,7 @@ def score(gold: Sequence[dict], predicted: Sequence[dict]) -> dict[str, dict[str
                 if choice is not None:
                     asked[name] += 1
                     right[name] += choice == p.attributes[value][name]
-    table = {name: _f1(hits[name], guesses[name], golds[name]) for name in sorted(golds | guesses)}
+    table = {name: _f1(hits[name], guesses[name], golds[name]) for name in sorted({*golds, *guesses, *_ALWAYS})}
     for name in ATTRIBUTES:
         accuracy = 100 * right[name] / asked[name] if asked[name] else 0.0
         table[f"attribute/{name}"] = {"accuracy": round(accuracy, 2), "gold": asked[name]}

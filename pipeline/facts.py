@@ -8,7 +8,7 @@ from math import prod
 from spacy.tokens import Doc, Span
 
 from pipeline.numerals import parse_numeral
-from pipeline.schema import Fact, Metric, Period, Place, Report, Sentence, Surface, Unit, Value
+from pipeline.schema import Fact, Metric, Period, Place, Report, Surface, Unit, Value
 from pipeline.units import parse_unit
 
 __all__ = ["facts_of"]
@@ -24,37 +24,38 @@ def facts_of(doc: Doc, report: Report) -> Iterator[Fact]:
         links.setdefault(value, []).append((mention, kind, sure))
     sentences = iter(doc._.sentences)
     sentence = next(sentences, None)
+    text, entities = doc.text, doc.ents
     about = {"id": report.id, "region": report.region, "year": report.year}
-    for n, entity in enumerate(doc.ents):
+    for n, entity in enumerate(entities):
         if entity.label_ != "VALUE":
             continue
         while sentence.end <= entity.start:
             sentence = next(sentences)
-        yield _fact(doc, n, links.get(n, []), sentence, about)
-
-
-def _fact(doc: Doc, n: int, links: list[tuple[int, str, float]], sentence: Sentence, about: dict) -> Fact:
-    value, attributes = doc.ents[n], doc._.attributes[n]
-    linked = {kind: sorted(m for m, k, _ in links if k == kind) for _, kind, _ in links}
-    first = {kind: doc.ents[numbers[0]] for kind, numbers in linked.items()}
-    kind = attributes["kind"][0]
-    spans = [value] + [doc.ents[m] for m, _, _ in links]
-    sure = [doc._.certainty.get((s.start, s.end), 1.0) for s in spans]
-    sure += [s for _, _, s in links] + [s for _, s in attributes.values()]
-    return Fact(
-        report=about,
-        sentence={
-            "text": doc.text[sentence.start : sentence.end],
+        place = {
+            "text": text[sentence.start : sentence.end],
             "start": sentence.start,
             "end": sentence.end,
             "section": sentence.section or None,
-        },
+        }
+        yield _fact(doc, entities, n, links.get(n, []), report=about, sentence=place)
+
+
+def _fact(doc: Doc, entities: tuple[Span, ...], n: int, links: list[tuple[int, str, float]], **where: dict) -> Fact:
+    value, attributes = entities[n], doc._.attributes[n]
+    linked = {kind: sorted(m for m, k, _ in links if k == kind) for _, kind, _ in links}
+    first = {kind: entities[numbers[0]] for kind, numbers in linked.items()}
+    kind = attributes["kind"][0]
+    spans = [value] + [entities[m] for m, _, _ in links]
+    sure = [doc._.certainty.get((s.start, s.end), 1.0) for s in spans]
+    sure += [s for _, _, s in links] + [s for _, s in attributes.values()]
+    return Fact(
+        **where,
         value=_value(value),
-        metric=_metric([doc.ents[m] for m in linked["metric"]]) if "metric" in linked else None,
+        metric=_metric([entities[m] for m in linked["metric"]]) if "metric" in linked else None,
         unit=_unit(first["unit"], rank=kind == "rank") if "unit" in first else None,
         period=Period(*_surface(first["year"])) if "year" in first else None,
         region=Place(*_surface(first["region"])) if "region" in first else None,
-        base=tuple(_base(doc.ents[m]) for m in linked.get("base", ())),
+        base=tuple(_base(entities[m]) for m in linked.get("base", ())),
         kind=kind,
         direction=attributes["dir"][0] if "dir" in attributes else None,
         status=attributes["status"][0],

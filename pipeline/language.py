@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+import numpy as np
+from spacy.attrs import SENT_START
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import registry
@@ -121,7 +123,9 @@ def mark_sentences(doc: Doc) -> Doc:
     """Set `doc._.sentences` (unless the caller has) and spaCy's sentence starts."""
     if doc._.sentences is None:
         doc._.sentences = [Sentence(start, end) for start, end in split_sentences(doc.text)]
-    starts = {s.start for s in doc._.sentences}
-    for token in doc:
-        token.is_sent_start = token.i in starts or token.i == 0
+    if len(doc):
+        flags = np.full((len(doc), 1), -1, dtype=np.int64)
+        flags[[0, *(s.start for s in doc._.sentences)]] = 1
+        # one array for the whole Doc: setting tokens one by one costs more than the model
+        doc.from_array([SENT_START], flags.astype(np.uint64))
     return doc

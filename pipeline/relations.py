@@ -133,13 +133,12 @@ class Relations(Component):
         found: list[list] = [[] for _ in docs]
         rows = []
         for i, doc in enumerate(docs):
+            # read once: spaCy builds both anew at each access
+            text, entities = doc.text, doc.ents
             for sentence, numbers in mentions_by_sentence(doc):
-                local = [
-                    (doc.ents[n].start - sentence.start, doc.ents[n].end - sentence.start, doc.ents[n].label_)
-                    for n in numbers
-                ]
-                text = doc.text[sentence.start : sentence.end]
-                pairs = Pairs(text, local)
+                first = sentence.start
+                local = [(entities[n].start - first, entities[n].end - first, entities[n].label_) for n in numbers]
+                pairs = Pairs(text[first : sentence.end], local)
                 if pairs.members:
                     rows.append((i, numbers, local, pairs, doc.tensor[sentence.start : sentence.end]))
         rows.sort(key=lambda row: len(row[4]))

@@ -38,7 +38,7 @@ def rows(records):
 @pytest.mark.slow
 def test_a_tiny_encoder_learns_thirty_sentences_by_heart(tiny_encoder, sample, tmp_path):
     config = configured(
-        tiny_encoder, epochs=60, batch_size=10, encoder_learning_rate=3e-3, head_learning_rate=3e-3, seed=2
+        tiny_encoder, epochs=40, batch_size=6, encoder_learning_rate=3e-3, head_learning_rate=3e-3, seed=2
     )
     model = build(config)
     fit(model, rows(sample), [], config.training, tmp_path)
