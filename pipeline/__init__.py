@@ -13,7 +13,7 @@ import importlib
 
 __all__ = ["extract", "load", "read_report"]
 
-_HOME = {"extract": "pipeline.extract", "load": "pipeline.predict", "read_report": "pipeline.reports"}
+_HOME = {"extract": "pipeline.extraction", "load": "pipeline.predict", "read_report": "pipeline.reports"}
 
 
 def __getattr__(name: str):

@@ -57,7 +57,7 @@ def extract(
     year: Annotated[int | None, typer.Option(help="Year of delivery, instead of the one found.")] = None,
 ) -> None:
     """Facts of reports (txt, md, html, docx, pdf) as JSON lines."""
-    from pipeline.extract import extract_files, find_reports
+    from pipeline.extraction import extract_files, find_reports
 
     started = time.perf_counter()
     known = {k: v for k, v in (("title", title), ("region", region), ("year", year)) if v is not None}
@@ -85,7 +85,7 @@ def extract(
 
 
 def _extract_input(output: Path, model: Path | None, known: dict) -> None:
-    from pipeline.extract import analyse, replacing
+    from pipeline.extraction import analyse, replacing
     from pipeline.readers import decode
     from pipeline.reports import from_text
 
@@ -131,7 +131,7 @@ def show(
     model: Model = None,
 ) -> None:
     """A report's sentences with their mentions in colour, and their facts."""
-    from pipeline.extract import analyse
+    from pipeline.extraction import analyse
     from pipeline.reports import read_report
 
     report = read_report(path)
@@ -169,7 +169,7 @@ def predict(
 ) -> None:
     """Annotation records (mentions, attributes, relations) for records with id and text."""
     from pipeline.corpus import read_records
-    from pipeline.extract import replacing
+    from pipeline.extraction import replacing
     from pipeline.predict import predict as run
 
     records, number = read_records(source, check=False), 0
@@ -193,7 +193,7 @@ def evaluate(
     """Scores on gold annotations, end to end and on gold mentions; JSON and Markdown."""
     from pipeline.corpus import read_records
     from pipeline.evaluate import markdown, score
-    from pipeline.extract import replacing
+    from pipeline.extraction import replacing
     from pipeline.predict import predict as run
     from pipeline.predict import with_gold
 

@@ -4,7 +4,7 @@ import pytest
 
 import pipeline
 from pipeline.errors import ReportError
-from pipeline.extract import analyse, extract_files, find_reports, replacing
+from pipeline.extraction import analyse, extract_files, find_reports, replacing
 from pipeline.reports import read_report
 from pipeline.schema import Fact
 from tests.conftest import ROOT, SHARED
