@@ -41,6 +41,10 @@ def main() -> None:
         sys.exit(130)
 
 
+def _say(line: str) -> None:
+    console.print(line, highlight=False, soft_wrap=True)
+
+
 def _load(model: Path | None):
     from pipeline.predict import DEFAULT_MODEL, load
 
@@ -73,13 +77,12 @@ def extract(
     for line in summary.errors:
         errors.print(f"baogao: {line}", style="red", markup=False, highlight=False)
     _sample(output)
-    console.print(
+    _say(
         f"{summary.facts} facts from {summary.reports} reports ({summary.characters:,} characters, "
-        f"{seconds:.1f} s) in {output}",
-        highlight=False,
+        f"{seconds:.1f} s) in {output}"
     )
     if summary.errors:
-        console.print(f"{len(summary.errors)} reports failed: {output.with_suffix('.errors.jsonl')}", highlight=False)
+        _say(f"{len(summary.errors)} reports failed: {output.with_suffix('.errors.jsonl')}")
         # one report that fails among others is told; nothing that could be read is a failure of the run
         raise typer.Exit(1 if summary.reports else 2)
 
@@ -97,7 +100,7 @@ def _extract_input(output: Path, model: Path | None, known: dict) -> None:
     with replacing(output) as out:
         for fact in facts:
             out.write(json.dumps(fact.to_json(), ensure_ascii=False) + "\n")
-    console.print(f"{len(facts)} facts in {output}", highlight=False)
+    _say(f"{len(facts)} facts in {output}")
 
 
 def _sample(output: Path, rows: int = 12) -> None:
@@ -145,7 +148,7 @@ def show(
             together = [f for f in facts if f["sentence"]["start"] == last]
             console.print(_coloured(sentence, together))
         console.print("    " + "  ".join(cell for cell in _cells(fact)[1:] if cell), highlight=False, markup=False)
-    console.print(f"{len(facts)} facts", highlight=False)
+    _say(f"{len(facts)} facts")
 
 
 _COLOURS = {"value": "bold red", "unit": "magenta", "metric": "green", "period": "blue", "region": "yellow"}
@@ -181,7 +184,7 @@ def predict(
         for record in run(nlp, (r for part in ([first], records) for r in part)):
             out.write(json.dumps(record, ensure_ascii=False) + "\n")
             number += 1
-    console.print(f"{number} records in {output}", highlight=False)
+    _say(f"{number} records in {output}")
 
 
 @app.command()
@@ -215,7 +218,7 @@ def evaluate(
             cells = [f"{row.get(k, float('nan')):.2f}" if k in row else "" for k in ("precision", "recall")]
             table.add_row(name, *cells, f"{row.get('f1', row.get('accuracy', 0)):.2f}", str(row["gold"]))
         console.print(table)
-    console.print(f"saved to {output} and {output.with_suffix('.md')}", highlight=False)
+    _say(f"saved to {output} and {output.with_suffix('.md')}")
 
 
 @app.command()
@@ -242,8 +245,8 @@ def train(
         console.print("too few documents to validate on: evaluate the model on sentences of your own")
     else:
         for name in ("entity", "relation", "fact~", "fact"):
-            console.print(f"{name:10} F1 {scores[name]['f1']:.2f} on the validation documents", highlight=False)
-    console.print(f"model in {output}", highlight=False)
+            _say(f"{name:10} F1 {scores[name]['f1']:.2f} on the validation documents")
+    _say(f"model in {output}")
 
 
 @app.command()
@@ -261,7 +264,7 @@ def pretrain(
 
     logging.getLogger("pipeline").setLevel(logging.INFO)
     result = run(corpus, output, read_config(config, EncoderConfig), work=work, steps=steps)
-    console.print(f"perplexity {result['perplexity']:.2f} after {result['tokens']:,} tokens", highlight=False)
+    _say(f"perplexity {result['perplexity']:.2f} after {result['tokens']:,} tokens")
 
 
 @app.command("check-annotations")
@@ -289,7 +292,7 @@ def check_annotations(
             print(f"| {name} | {value} |")
     if faults:
         raise typer.Exit(2)
-    console.print(f"{len(records)} records, no fault", highlight=False)
+    _say(f"{len(records)} records, no fault")
 
 
 if __name__ == "__main__":
