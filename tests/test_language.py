@@ -25,7 +25,7 @@ def test_numerals_are_seen(text):
     assert has_numeral(text)
 
 
-@pytest.mark.parametrize("text", ["统一思想", "进一步加强", "全面深化改革", "第二届"[:0], "唯一"])
+@pytest.mark.parametrize("text", ["统一思想", "进一步加强", "全面深化改革", "唯一"])
 def test_words_without_a_numeral(text):
     assert not has_numeral(text)
 
