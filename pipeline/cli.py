@@ -256,6 +256,7 @@ def pretrain(
     output: Output = Path("models/encoder"),
     work: Annotated[Path, typer.Option(help="Folder of the checkpoints.")] = Path("runs/encoder"),
     steps: Annotated[int | None, typer.Option(help="Steps, instead of the configuration's.")] = None,
+    start: Annotated[Path | None, typer.Option("--from", help="An encoder to go on from, of this command.")] = None,
 ) -> None:
     """Pre-train the character encoder on raw text; a killed run goes on from its last checkpoint."""
     from pipeline.config import read_config
@@ -263,7 +264,7 @@ def pretrain(
     from pipeline.pretrain import pretrain as run
 
     logging.getLogger("pipeline").setLevel(logging.INFO)
-    result = run(corpus, output, read_config(config, EncoderConfig), work=work, steps=steps)
+    result = run(corpus, output, read_config(config, EncoderConfig), work=work, steps=steps, start=start)
     _say(f"perplexity {result['perplexity']:.2f} after {result['tokens']:,} tokens")
 
 

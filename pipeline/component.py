@@ -15,7 +15,7 @@ from torch import nn
 
 from pipeline.errors import ModelError
 
-__all__ = ["Component", "Module", "pad", "pool"]
+__all__ = ["Component", "Module", "native_bfloat16", "pad", "pool"]
 
 
 def pool(vectors: torch.Tensor, row: torch.Tensor, start: torch.Tensor, end: torch.Tensor) -> torch.Tensor:
@@ -30,6 +30,14 @@ def pool(vectors: torch.Tensor, row: torch.Tensor, start: torch.Tensor, end: tor
     start, end = start.clamp(0, vectors.shape[1]), end.clamp(0, vectors.shape[1])
     length = (end - start).clamp(min=1)[:, None]
     return (sums[row, end] - sums[row, torch.minimum(start, end)]) / length
+
+
+def native_bfloat16() -> bool:
+    """Whether the device computes in bfloat16 rather than emulating it."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    able = torch.cpu.get_capabilities()
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16") or able.get("bf16"))
 
 
 def pad(pieces: Sequence[np.ndarray]) -> torch.Tensor:

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 import torch
 
+from pipeline.component import native_bfloat16
+
 __all__ = ["Muon"]
 
 # Quintic Newton-Schulz coefficients of Jordan et al. (2024), "Muon: an optimizer for hidden layers".
@@ -16,18 +18,18 @@ def _orthogonalise(update: torch.Tensor, steps: int = 5) -> torch.Tensor:
     """Bring the singular values of a (rows, columns) matrix near one."""
     tall = update.shape[0] > update.shape[1]
     x = update.T if tall else update
-    x = x / (x.norm() + 1e-7)
+    x = (x / (x.norm() + 1e-7)).to(torch.bfloat16 if native_bfloat16() else x.dtype)
     for _ in range(steps):
         gram = x @ x.T
         x = _A * x + (_B * gram + _C * gram @ gram) @ x
-    return x.T if tall else x
+    return (x.T if tall else x).to(update.dtype)
 
 
 class Muon(torch.optim.Optimizer):
     """One optimiser with a Muon group for matrices and an AdamW group for the rest.
 
-    torch's own Muon orthogonalises in bfloat16, which processors without that type emulate some
-    thirty times slower; here the work is done in the parameters' own precision.
+    torch's own Muon always orthogonalises in bfloat16, which processors without that type emulate
+    some thirty times slower; here they use the parameters' own precision.
 
     Args:
         named_parameters: (name, tensor) pairs; 2-D tensors outside embeddings and output heads get Muon.

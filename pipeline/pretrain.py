@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import math
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from datasets import Dataset, IterableDataset, interleave_datasets, load_dataset
+from datasets import Dataset, IterableDataset
 from transformers import (
     ModernBertConfig,
     ModernBertForMaskedLM,
@@ -26,14 +24,14 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from pipeline.cards import encoder_card
 from pipeline.characters import build_tokenizer, distributional_embeddings
-from pipeline.errors import CorpusError
+from pipeline.component import native_bfloat16
+from pipeline.errors import CorpusError, ModelError
 from pipeline.optim import Muon
+from pipeline.packing import DataSettings, Masker, MaskingSettings, corpus_files, pack, stream
 
 __all__ = ["EncoderConfig", "pretrain"]
 
 log = logging.getLogger(__name__)
-_DIGIT = re.compile(r"[0-9０-９]")
-_SUFFIXES = (".jsonl", ".jsonl.xz", ".jsonl.gz", ".txt", ".txt.xz", ".txt.gz")
 
 
 @dataclass(frozen=True)
@@ -44,23 +42,6 @@ class ModelSettings:
     num_attention_heads: int
     max_position_embeddings: int
     min_count: int
-
-
-@dataclass(frozen=True)
-class DataSettings:
-    sequence_length: int
-    keep_without_digit: float
-    shuffle_reports: int
-    shuffle_sequences: int
-    held_out_sequences: int
-
-
-@dataclass(frozen=True)
-class MaskingSettings:
-    rate: float
-    ngram_weights: list[int]
-    digit_weight: float
-    random_replacement: float
 
 
 @dataclass(frozen=True)
@@ -85,98 +66,6 @@ class EncoderConfig:
     data: DataSettings
     masking: MaskingSettings
     training: TrainingSettings
-
-
-def corpus_files(paths: Sequence[Path]) -> list[Path]:
-    """The text files among `paths`, folders searched through; raises CorpusError if there are none."""
-    found: list[Path] = []
-    for path in paths:
-        if not path.exists():
-            raise CorpusError("no such file or folder", path=path, mend="name a .txt or .jsonl corpus")
-        inside = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-        found += [p for p in inside if p.name.endswith(_SUFFIXES)]
-    if not found:
-        raise CorpusError("no corpus file found", path=paths[0], mend=f"expected {', '.join(_SUFFIXES)}")
-    return found
-
-
-def stream(files: Sequence[Path]) -> IterableDataset:
-    """Documents of all files as a stream of {"text"}, never held in memory."""
-    parts = []
-    for kind, wanted in (("json", ".jsonl"), ("text", ".txt")):
-        names = [str(p) for p in files if wanted in p.name]
-        if names:
-            part = load_dataset(kind, data_files=names, split="train", streaming=True)
-            parts.append(part.select_columns(["text"]))
-    return parts[0] if len(parts) == 1 else interleave_datasets(parts, stopping_strategy="all_exhausted")
-
-
-def pack(
-    documents: IterableDataset, tokenizer: PreTrainedTokenizerFast, settings: DataSettings, *, seed: int
-) -> IterableDataset:
-    """Sequences of exactly `sequence_length` ids, paragraphs joined by [SEP]."""
-    length, keep = settings.sequence_length, settings.keep_without_digit
-
-    def sequences() -> Iterator[dict]:
-        random, buffer = np.random.default_rng(seed), []
-        shuffled = documents.shuffle(seed=seed, buffer_size=settings.shuffle_reports)
-        for document in shuffled:
-            for paragraph in document["text"].splitlines():
-                if not paragraph.strip() or (not _DIGIT.search(paragraph) and random.random() > keep):
-                    continue
-                buffer += tokenizer(paragraph, add_special_tokens=False)["input_ids"]
-                buffer.append(tokenizer.sep_token_id)
-            while len(buffer) >= length - 1:
-                yield {"input_ids": [tokenizer.cls_token_id] + buffer[: length - 1]}
-                del buffer[: length - 1]
-
-    return IterableDataset.from_generator(sequences)
-
-
-class Masker:
-    """Collates sequences and masks n-grams; what is masked depends on the sequence alone.
-
-    Returns input_ids, attention_mask and labels, each (batch, sequence_length); labels are -100
-    where nothing is to be predicted.
-    """
-
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, settings: MaskingSettings, *, seed: int) -> None:
-        self.settings, self.seed = settings, seed
-        self.mask, self.size = tokenizer.mask_token_id, len(tokenizer)
-        self.first_character = 1 + max(tokenizer.all_special_ids)
-        digits = tokenizer.convert_tokens_to_ids(list("0123456789"))
-        self.weight = np.ones(self.size)
-        self.weight[digits] = settings.digit_weight
-        self.weight[: self.first_character] = 0
-
-    def __call__(self, rows: list[dict]) -> dict[str, torch.Tensor]:
-        ids = np.array([row["input_ids"] for row in rows])
-        labels = np.full_like(ids, -100)
-        for row, target in zip(ids, labels, strict=True):
-            self._mask(row, target)
-        return {
-            "input_ids": torch.from_numpy(ids),
-            "attention_mask": torch.ones(ids.shape, dtype=torch.long),
-            "labels": torch.from_numpy(labels),
-        }
-
-    def _mask(self, row: np.ndarray, target: np.ndarray) -> None:
-        # Seeded by content: a resumed run masks as the undisturbed one does.
-        random = np.random.default_rng([self.seed, *row[:16].tolist()])
-        share = np.array(self.settings.ngram_weights, dtype=float)
-        lengths = random.choice(len(share), size=len(row), p=share / share.sum()) + 1
-        weight = self.weight[row]
-        starts = random.choice(len(row), size=int((weight > 0).sum()), replace=False, p=weight / weight.sum())
-        budget, chosen = int(self.settings.rate * len(row)), np.zeros(len(row), dtype=bool)
-        for start in starts:
-            if chosen.sum() >= budget:
-                break
-            span = np.arange(start, min(start + lengths[start], len(row)))
-            chosen[span[weight[span] >= min(1, weight[start])]] = True
-        target[chosen] = row[chosen]
-        swapped = chosen & (random.random(len(row)) < self.settings.random_replacement)
-        row[chosen] = self.mask
-        row[swapped] = random.integers(self.first_character, self.size, swapped.sum())
 
 
 def _scheduled(model: torch.nn.Module, settings: TrainingSettings, steps: int):
@@ -212,43 +101,10 @@ def plot(history: list[dict], path: Path) -> None:
     pyplot.close(figure)
 
 
-def pretrain(
-    corpus: Sequence[Path], output: Path, config: EncoderConfig, *, work: Path, steps: int | None = None
-) -> dict:
-    """Pre-train an encoder on `corpus` and write it to `output`; resumes from the last checkpoint.
-
-    Args:
-        corpus: .txt or .jsonl files (also .xz, .gz; JSONL with a "text" field) or folders of them.
-        output: folder for weights (half precision), tokenizer, scores and loss curve.
-        config: the resolved configs/encoder.cfg.
-        work: folder of the checkpoints; a killed run goes on from the last one.
-        steps: optimiser steps, instead of the config's.
-
-    Returns:
-        {"steps", "tokens", "loss", "perplexity"}: held-out loss in nats a masked character.
-
-    Raises:
-        CorpusError: no readable corpus file.
-    """
-    files, training = corpus_files(corpus), config.training
-    steps = steps or training.steps
-    work.mkdir(parents=True, exist_ok=True)
-    documents = stream(files)
-    if (work / "tokenizer.json").exists():
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(work)
-    else:
-        tokenizer = build_tokenizer((d["text"] for d in documents), min_count=config.model.min_count)
-        tokenizer.save_pretrained(work)
-    log.info("vocabulary of %d characters", len(tokenizer))
-
-    packed = pack(documents, tokenizer, config.data, seed=training.seed)
-    held_out = Dataset.from_list(list(packed.take(config.data.held_out_sequences)))
-    rows = packed.skip(len(held_out)).shuffle(
-        seed=training.seed, buffer_size=config.data.shuffle_sequences
-    )
-    shape = {k: v for k, v in asdict(config.model).items() if k != "min_count"}
-    set_seed(training.seed)
-    model = ModernBertForMaskedLM(
+def new_model(settings: ModelSettings, tokenizer: PreTrainedTokenizerFast) -> ModernBertForMaskedLM:
+    """An untrained ModernBERT: rotary positions, pre-norm, global attention in every layer."""
+    shape = {k: v for k, v in asdict(settings).items() if k != "min_count"}
+    return ModernBertForMaskedLM(
         ModernBertConfig(
             vocab_size=len(tokenizer),
             global_attn_every_n_layers=1,
@@ -264,11 +120,75 @@ def pretrain(
             **shape,
         )
     )
+
+
+def begin(
+    documents: IterableDataset, config: EncoderConfig, *, work: Path, start: Path | None
+) -> tuple[ModernBertForMaskedLM, PreTrainedTokenizerFast, int]:
+    """(model, tokenizer, tokens seen before) of a new run, of one that resumes, or of one that goes on from `start`."""
+    set_seed(config.training.seed)
+    if start is not None:
+        try:
+            tokenizer = PreTrainedTokenizerFast.from_pretrained(start)
+            model = ModernBertForMaskedLM.from_pretrained(start, dtype=torch.float32, sparse_prediction=True)
+            seen = json.loads((start / "scores.json").read_text(encoding="utf-8"))["tokens"]
+        except (OSError, ValueError, KeyError) as error:
+            raise ModelError("no encoder to go on from", path=start, mend="name an output of baogao pretrain") from error
+        return model, tokenizer, seen
+    if (work / "tokenizer.json").exists():
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(work)
+    else:
+        tokenizer = build_tokenizer((d["text"] for d in documents), min_count=config.model.min_count)
+        tokenizer.save_pretrained(work)
+    log.info("vocabulary of %d characters", len(tokenizer))
+    model = new_model(config.model, tokenizer)
     if not get_last_checkpoint(str(work)):
         running = (tokenizer(d["text"], add_special_tokens=False)["input_ids"] for d in documents)
-        vectors = distributional_embeddings(running, size=len(tokenizer), dimension=shape["hidden_size"])
+        vectors = distributional_embeddings(running, size=len(tokenizer), dimension=config.model.hidden_size)
         model.get_input_embeddings().weight.data.copy_(torch.from_numpy(vectors))
         log.info("embeddings start from neighbour counts")
+    return model, tokenizer, 0
+
+
+def pretrain(
+    corpus: Sequence[Path],
+    output: Path,
+    config: EncoderConfig,
+    *,
+    work: Path,
+    steps: int | None = None,
+    start: Path | None = None,
+) -> dict:
+    """Pre-train an encoder on `corpus` and write it to `output`; resumes from the last checkpoint.
+
+    Args:
+        corpus: .txt or .jsonl files (also .xz, .gz; JSONL with a "text" field) or folders of them.
+        output: folder for weights (half precision), tokenizer, scores and loss curve.
+        config: the resolved configs/encoder.cfg.
+        work: folder of the checkpoints; a killed run goes on from the last one.
+        steps: optimiser steps, instead of the config's.
+        start: an encoder to go on from; its shape and vocabulary are kept.
+
+    Returns:
+        {"steps", "tokens", "loss", "perplexity"}: held-out loss in nats a masked character; tokens
+        include those of `start`.
+
+    Raises:
+        CorpusError: no readable corpus file, or too little text to hold any out.
+        ModelError: `start` is no encoder.
+    """
+    files, training = corpus_files(corpus), config.training
+    steps = steps or training.steps
+    work.mkdir(parents=True, exist_ok=True)
+    documents = stream(files)
+    model, tokenizer, seen = begin(documents, config, work=work, start=start)
+    # the fused kernel's backward pass costs more than it saves on sequences this short
+    model.set_attn_implementation("eager")
+    validation = pack(documents, tokenizer, config.data, seed=training.seed, validation=True)
+    held_out = Dataset.from_list(list(validation.take(config.data.held_out_sequences)))
+    if not len(held_out):
+        raise CorpusError("too little text to hold any out", path=corpus[0], mend="raise held_out_share, or add text")
+    rows = pack(documents, tokenizer, config.data, seed=training.seed)
     trainer = Trainer(
         model=model,
         args=TrainingArguments(
@@ -276,7 +196,8 @@ def pretrain(
             max_steps=steps,
             per_device_train_batch_size=training.batch_size,
             gradient_accumulation_steps=training.accumulation,
-            bf16=torch.cuda.is_available() and torch.cuda.is_bf16_supported(),
+            bf16=native_bfloat16(),
+            use_cpu=not torch.cuda.is_available(),
             save_steps=training.checkpoint_every,
             eval_strategy="steps",
             eval_steps=training.checkpoint_every,
@@ -287,25 +208,30 @@ def pretrain(
             seed=training.seed,
             dataloader_pin_memory=False,
         ),
-        train_dataset=rows,
+        train_dataset=rows.shuffle(seed=training.seed, buffer_size=config.data.shuffle_sequences),
         eval_dataset=held_out,
         data_collator=Masker(tokenizer, config.masking, seed=training.seed),
         optimizers=_scheduled(model, training, steps),
     )
     trainer.train(resume_from_checkpoint=get_last_checkpoint(str(work)))
     loss = trainer.evaluate()["eval_loss"]
-    tokens = steps * training.batch_size * training.accumulation * config.data.sequence_length
-    output.mkdir(parents=True, exist_ok=True)
-    model.model.half().save_pretrained(output)
-    tokenizer.save_pretrained(output)
-    plot(trainer.state.log_history, output / "loss.png")
+    tokens = seen + steps * training.batch_size * training.accumulation * config.data.sequence_length
     result = {"steps": steps, "tokens": tokens, "loss": loss, "perplexity": math.exp(loss)}
+    write(output, model, tokenizer, result, history=trainer.state.log_history)
+    return result
+
+
+def write(output: Path, model: ModernBertForMaskedLM, tokenizer, result: dict, *, history: list[dict]) -> None:
+    """The encoder's folder: weights in half precision, tokenizer, scores, loss curve, card."""
+    output.mkdir(parents=True, exist_ok=True)
+    model.half().save_pretrained(output)
+    tokenizer.save_pretrained(output)
+    plot(history, output / "loss.png")
     (output / "scores.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     card = encoder_card(
-        tokens=tokens,
+        tokens=result["tokens"],
         perplexity=result["perplexity"],
         vocabulary=len(tokenizer),
         parameters=sum(p.numel() for p in model.model.parameters()),
     )
     (output / "README.md").write_text(card, encoding="utf-8")
-    return result
