@@ -9,7 +9,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from torch import nn
 
-from pipeline.component import Component, Module, pad, pool
+from pipeline.component import Component, Module, Pool, pad
 from pipeline.schema import ATTRIBUTES
 
 __all__ = ["AttributeHead", "Attributes"]
@@ -37,13 +37,14 @@ class AttributeHead(Module):
             lengths: (batch,) characters of each sentence.
         """
         start, end = spans.unbind(1)
+        pool = Pool(vectors)
         parts = [
             vectors[row, start],
             vectors[row, end - 1],
-            pool(vectors, row, start, end),
-            pool(vectors, row, start - _BEFORE, start),
-            pool(vectors, row, end, torch.minimum(end + _BEHIND, lengths[row])),
-            pool(vectors, row, torch.zeros_like(start), lengths[row]),
+            pool(row, start, end),
+            pool(row, start - _BEFORE, start),
+            pool(row, end, torch.minimum(end + _BEHIND, lengths[row])),
+            pool(row, torch.zeros_like(start), lengths[row]),
         ]
         shared = self.shared(torch.cat(parts, -1))
         return {name: output(shared) for name, output in self.outputs.items()}
@@ -81,8 +82,9 @@ class Attributes(Component):
             vectors = pad([docs[i].tensor[s.start : s.end] for i, _, s, _ in part])
             spans = torch.tensor([(a - s.start, b - s.start) for _, _, s, (a, b) in part])
             lengths = torch.tensor([s.end - s.start for _, _, s, _ in part])
-            logits = self.module(vectors, torch.arange(len(part)), spans, lengths)
-            chosen = {name: logit.softmax(-1).max(-1) for name, logit in logits.items()}
+            inputs = (vectors, torch.arange(len(part)), spans, lengths)
+            logits = self.module(*(x.to(self.device) for x in inputs))
+            chosen = {name: logit.softmax(-1).cpu().max(-1) for name, logit in logits.items()}
             for k, (i, n, _, _) in enumerate(part):
                 found[i][n] = _consistent(
                     {

@@ -1,6 +1,7 @@
 """What the components and their torch modules share: batching, saving, loading."""
 
 import json
+from functools import cache
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -15,23 +16,27 @@ from torch import nn
 
 from pipeline.errors import ModelError
 
-__all__ = ["Component", "Module", "native_bfloat16", "pad", "pool"]
+__all__ = ["Component", "Module", "Pool", "native_bfloat16", "pad"]
 
 
-def pool(vectors: torch.Tensor, row: torch.Tensor, start: torch.Tensor, end: torch.Tensor) -> torch.Tensor:
-    """Mean of `vectors[row, start:end]`, (span, dimension); zero for an empty span.
+class Pool:
+    """Means of spans of `vectors` (batch, character, dimension), from one running sum."""
 
-    Args:
-        vectors: (batch, character, dimension).
-        row, start, end: (span,) integers; spans are clipped to the text.
-    """
-    zero = vectors.new_zeros(vectors.shape[0], 1, vectors.shape[2])
-    sums = torch.cat([zero, vectors.cumsum(1)], 1)
-    start, end = start.clamp(0, vectors.shape[1]), end.clamp(0, vectors.shape[1])
-    length = (end - start).clamp(min=1)[:, None]
-    return (sums[row, end] - sums[row, torch.minimum(start, end)]) / length
+    def __init__(self, vectors: torch.Tensor) -> None:
+        self.sums = nn.functional.pad(vectors.float().cumsum(1), (0, 0, 1, 0))
+
+    def __call__(self, row: torch.Tensor, start: torch.Tensor, end: torch.Tensor) -> torch.Tensor:
+        """Mean of `vectors[row, start:end]`, (span, dimension); zero for an empty span.
+
+        `row`, `start` and `end` are (span,) integers; spans are clipped to the text.
+        """
+        last = self.sums.shape[1] - 1
+        start, end = start.clamp(0, last), end.clamp(0, last)
+        length = (end - start).clamp(min=1)[:, None]
+        return (self.sums[row, end] - self.sums[row, torch.minimum(start, end)]) / length
 
 
+@cache
 def native_bfloat16() -> bool:
     """Whether the device computes in bfloat16 rather than emulating it."""
     if torch.cuda.is_available():
@@ -69,6 +74,10 @@ class Component:
 
     def __init__(self, nlp: Language, name: str) -> None:
         self.name, self.module = name, None
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.module.parameters()).device
 
     def __call__(self, doc: Doc) -> Doc:
         return next(self.pipe([doc]))

@@ -12,7 +12,7 @@ from spacy.tokens import Doc
 from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
-from pipeline.component import Component
+from pipeline.component import Component, native_bfloat16
 from pipeline.errors import ModelError
 from pipeline.language import has_numeral
 from pipeline.schema import Sentence
@@ -51,27 +51,40 @@ class CharacterEncoder(nn.Module):
     def dimension(self) -> int:
         return self.model.config.hidden_size
 
-    def preprocess(self, text: str, sentence: Sentence) -> dict:
-        """Ids of each window and, for each character, (window, place in the window)."""
+    def preprocess(self, texts: Sequence[str], sentences: Sequence[Sentence]) -> list[dict]:
+        """Per text: ids of each window and, for each character, (window, place in the window)."""
+        size, cut = self.settings["window"], self.settings["heading_characters"]
+        headings = [sentence.section.split(" / ")[0][:cut] for sentence in sentences]
+        known = {h: ids for h, (ids, _) in zip(set(headings), self._coded(list(set(headings))), strict=True)}
+        pieces = [text[i : i + size] for text in texts for i in range(0, len(text), size)]
+        coded, rows = iter(self._coded(pieces)), []
+        for text, sentence, heading in zip(texts, sentences, headings, strict=True):
+            windows, places = [], []
+            for start in range(0, len(text), size):
+                ids, offsets = next(coded)
+                window, place = self._window(known[heading], ids, offsets, min(size, len(text) - start))
+                places.append(np.stack([np.full(len(place), len(windows)), place], 1))
+                windows.append(window)
+            told = self.settings["use_position"] and (sentence.section or sentence.position > 0)
+            part = min(int(sentence.position * _PARTS), _PARTS - 1) if told else _PARTS
+            rows.append({"windows": windows, "places": np.concatenate(places), "part": part})
+        return rows
+
+    def _coded(self, texts: list[str]) -> list[tuple[list[int], list[tuple[int, int]]]]:
+        if not texts:
+            return []
+        coded = self.tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True)
+        return list(zip(coded["input_ids"], coded["offset_mapping"], strict=True))
+
+    def _window(self, heading: list[int], ids: list[int], offsets: list, length: int) -> tuple[list[int], np.ndarray]:
+        """Ids of `[CLS] heading [SEP] text [SEP]` and the place of each of the text's characters in them."""
         cls_, sep = self.tokenizer.cls_token_id, self.tokenizer.sep_token_id
-        heading = sentence.section.split(" / ")[0][: self.settings["heading_characters"]]
-        front = [cls_, *self.tokenizer(heading, add_special_tokens=False)["input_ids"], sep] if heading else [cls_]
-        windows, places, size = [], [], self.settings["window"]
-        for start in range(0, len(text), size):
-            piece = text[start : start + size]
-            coded = self.tokenizer(piece, add_special_tokens=False, return_offsets_mapping=True)
-            # a character that the tokenizer drops (a blank) reads the vector of what stands before it
-            place = np.full(len(piece), -1)
-            for i, (a, b) in reversed(list(enumerate(coded["offset_mapping"]))):
-                place[a:b] = len(front) + i
-            last = len(front) - 1
-            for i, found in enumerate(place):
-                last = place[i] = found if found >= 0 else last
-            places += [(len(windows), p) for p in place]
-            windows.append([*front, *coded["input_ids"], sep])
-        known = self.settings["use_position"] and (sentence.section or sentence.position > 0)
-        part = min(int(sentence.position * _PARTS), _PARTS - 1) if known else _PARTS
-        return {"windows": windows, "places": places, "part": part}
+        front = [cls_, *heading, sep] if heading else [cls_]
+        place = np.full(length, len(front) - 1)
+        # backwards, so that of two tokens on one character the first is read
+        place[[a for a, _ in reversed(offsets)]] = np.arange(len(front) + len(ids) - 1, len(front) - 1, -1)
+        # a character inside a token, or one that the tokenizer drops (a blank), reads what stands before it
+        return [*front, *ids, sep], np.maximum.accumulate(place)
 
     def collate(self, rows: Sequence[dict]) -> dict[str, torch.Tensor]:
         """Padded input_ids and attention_mask (window, token), gather (batch, character), part (batch,)."""
@@ -83,7 +96,7 @@ class CharacterEncoder(nn.Module):
             ids[i, : len(window)], mask[i, : len(window)] = window, 1
         gather, first = np.zeros((len(rows), tall), dtype=np.int64), 0
         for i, row in enumerate(rows):
-            places = np.array(row["places"])
+            places = row["places"]
             gather[i, : len(places)] = (first + places[:, 0]) * width + places[:, 1]
             first += len(row["windows"])
         return {
@@ -142,16 +155,19 @@ class Encoder(Component):
 
     def predict(self, docs: Sequence[Doc]) -> list[np.ndarray]:
         tensors = [np.zeros((len(doc), self.module.dimension), dtype=np.float32) for doc in docs]
-        rows = []
+        wanted = []
         for tensor, doc in zip(tensors, docs, strict=True):
-            text = doc.text
             for sentence in doc._.sentences:
-                part = text[sentence.start : sentence.end]
-                if not self.skip_plain or has_numeral(part):
-                    rows.append((tensor, sentence, self.module.preprocess(part, sentence)))
+                text = doc._.source[sentence.start : sentence.end]
+                if not self.skip_plain or has_numeral(text):
+                    wanted.append((tensor, sentence, text))
+        coded = self.module.preprocess([text for *_, text in wanted], [sentence for _, sentence, _ in wanted])
+        rows = [(tensor, sentence, row) for (tensor, sentence, _), row in zip(wanted, coded, strict=True)]
         rows.sort(key=lambda row: len(row[2]["places"]))
         for batch in self._batches(rows):
-            vectors = self.module(self.module.collate([row for _, _, row in batch])).float().numpy()
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=native_bfloat16()):
+                inputs = {k: v.to(self.device) for k, v in self.module.collate([row for *_, row in batch]).items()}
+                vectors = self.module(inputs).float().cpu().numpy()
             for (tensor, sentence, _), vector in zip(batch, vectors, strict=True):
                 tensor[sentence.start : sentence.end] = vector[: sentence.end - sentence.start]
         return tensors

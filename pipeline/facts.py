@@ -24,7 +24,7 @@ def facts_of(doc: Doc, report: Report) -> Iterator[Fact]:
         links.setdefault(value, []).append((mention, kind, sure))
     sentences = iter(doc._.sentences)
     sentence = next(sentences, None)
-    text, entities = doc.text, doc.ents
+    text, entities = doc._.source, doc.ents
     about = {"id": report.id, "region": report.region, "year": report.year}
     for n, entity in enumerate(entities):
         if entity.label_ != "VALUE":

@@ -19,14 +19,24 @@ __all__ = ["CharacterTokenizer", "has_numeral", "sentences_of", "split_sentences
 # A sentence ends behind its closing mark and any closing quotes or brackets, or at a line end.
 _SENTENCE = re.compile(r"[^\n。！？!?]*(?:[。！？!?]+[”’」』）)]*|\n|$)")
 _TOO_LONG = 400
-_ARABIC = r"[0-9０-９]"
-# Chinese numerals count only where they can measure something: 统一 and 进一步 hold none.
-_CHINESE = (
-    r"[〇零二三四五六七八九十百千万亿两几数半双壹贰叁肆伍陆柒捌玖拾佰仟]|[第近超约过达首]一|首[位个]|居首|一[成半倍番分]"
-    r"|一(?=[千百万亿十])|百分之|(?<![统同第进专之唯单万划])一(?=[个家项条座户名位件所人次台辆艘亩栋处批场期类])"
+_DIGITS = "〇零一二三四五六七八九十百千万亿两几数壹贰叁肆伍陆柒捌玖拾佰仟"
+_COUNTED = "家项条座户名件所人台辆艘亩栋处场位种张套支部只头株棵枚村乡镇县市州倍成元吨斤米公平立千"
+# Chinese numerals are everywhere (统一, 十分, 一是, 十九大): these hold none that measures,
+_NAMES = re.compile(
+    r"“[^”]{1,6}”|(?:^|[，；：。])[一二三四五六七八九十]+[是、]|（[一二三四五六七八九十]+）|十[五六七八九][大届]|二十大|[八五]项规定"
+    r"|(?<![居列占])第[一二三四五六七八九十]+(?:届|批|产业|书记|时间|次|轮|期|条|章|要务|生产力|粮|资源|动力|医院|中学|小学|线)"
+    r"|十分(?!之)|千方百计|[统唯同单专划进]一|百[姓花]|千家万户|万[众物]|零部|一[个系条]龙|一二三"
 )
-_NUMERAL = re.compile(f"{_ARABIC}|{_CHINESE}|翻番|首$")
+# and only these forms can: with a magnitude, a measure word, an order or a part.
+_CHINESE = re.compile(
+    rf"[{_DIGITS}]{{2,}}[余多]?[{_COUNTED}个次天年月日分点]|[{_DIGITS}][余多]?(?<![统同第进专之唯单万划]一)[{_COUNTED}]|[百千万亿][余多]"
+    rf"|[数几上成近超约破过达][十百千万亿]|[{_DIGITS}]{{3,}}|[百千万]亿|分之|十几|一半|过半|半数|翻番|翻[一两]番"
+    r"|第[一二三四五六七八九十]|首位|居首|首$|前[三五十]|[二三四五六七八九十百千两几]个(?!代表|一百|自信|意识|维护|文明|确立|方面|全面|更加)"
+)
+_ARABIC = re.compile(r"[0-9０-９]")
 
+# the text as given: joining a Doc's tokens anew costs as much as a layer of the encoder
+Doc.set_extension("source", default=None, force=True)
 Doc.set_extension("sentences", default=None, force=True)
 Doc.set_extension("relations", default=(), force=True)
 Doc.set_extension("attributes", default=None, force=True)
@@ -34,8 +44,8 @@ Doc.set_extension("certainty", default=None, force=True)
 
 
 def has_numeral(text: str) -> bool:
-    """Whether `text` holds anything that could be a VALUE."""
-    return _NUMERAL.search(text) is not None
+    """Whether `text` holds anything that could be a VALUE: any Arabic digit, or a Chinese numeral that measures."""
+    return bool(_ARABIC.search(text) or _CHINESE.search(_NAMES.sub("", text)))
 
 
 def split_sentences(text: str, start: int = 0, end: int | None = None) -> Iterator[tuple[int, int]]:
@@ -98,7 +108,9 @@ class CharacterTokenizer:
         self.vocab = vocab
 
     def __call__(self, text: str) -> Doc:
-        return Doc(self.vocab, words=list(text), spaces=[False] * len(text))
+        doc = Doc(self.vocab, words=list(text), spaces=[False] * len(text))
+        doc._.source = text
+        return doc
 
     def to_bytes(self, **kwargs) -> bytes:
         return b""
@@ -118,11 +130,13 @@ def make_tokenizer() -> Callable[[Language], CharacterTokenizer]:
     return lambda nlp: CharacterTokenizer(nlp.vocab)
 
 
-@Language.component("baogao_sentences", assigns=["token.is_sent_start", "doc._.sentences"])
+@Language.component("baogao_sentences", assigns=["token.is_sent_start", "doc._.source", "doc._.sentences"])
 def mark_sentences(doc: Doc) -> Doc:
-    """Set `doc._.sentences` (unless the caller has) and spaCy's sentence starts."""
+    """Set `doc._.source` and `doc._.sentences` (unless the caller has) and spaCy's sentence starts."""
+    if doc._.source is None:
+        doc._.source = doc.text
     if doc._.sentences is None:
-        doc._.sentences = [Sentence(start, end) for start, end in split_sentences(doc.text)]
+        doc._.sentences = [Sentence(start, end) for start, end in split_sentences(doc._.source)]
     if len(doc):
         flags = np.full((len(doc), 1), -1, dtype=np.int64)
         flags[[0, *(s.start for s in doc._.sentences)]] = 1

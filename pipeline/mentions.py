@@ -31,7 +31,7 @@ def _allowed() -> np.ndarray:
     return steps
 
 
-_STEPS = _allowed()
+_INTO = np.ascontiguousarray(_allowed().T)  # (next tag, tag)
 _START = np.array([0 if tag[0] in "OBS" else -np.inf for tag in TAGS], dtype=np.float32)
 _END = np.array([0 if tag[0] in "OES" else -np.inf for tag in TAGS], dtype=np.float32)
 
@@ -48,28 +48,39 @@ def encode_tags(length: int, spans: Sequence[tuple[int, int, str]]) -> list[int]
     return tags
 
 
-def decode(scores: np.ndarray) -> list[tuple[int, int, str, float]]:
-    """The best well-formed tagging of one sentence (Viterbi) as (start, end, label, probability).
+def decode(scores: np.ndarray, lengths: Sequence[int]) -> list[list[tuple[int, int, str, float]]]:
+    """The best well-formed tagging of each sentence (Viterbi) as (start, end, label, probability).
 
     Args:
-        scores: (character, tag) log-probabilities.
+        scores: (batch, character, tag) log-probabilities.
+        lengths: (batch,) characters of each sentence, at least one.
     """
-    best, back = _START + scores[0], np.zeros(scores.shape, dtype=np.int64)
-    for i in range(1, len(scores)):
-        step = best[:, None] + _STEPS
-        back[i] = step.argmax(0)
-        best = step[back[i], np.arange(len(TAGS))] + scores[i]
-    path = [int((best + _END).argmax())]
-    for i in range(len(scores) - 1, 0, -1):
-        path.append(int(back[i, path[-1]]))
-    path.reverse()
+    rows, last = np.arange(len(scores)), np.asarray(lengths) - 1
+    best, back = _START + scores[:, 0], np.zeros(scores.shape, dtype=np.int8)
+    ends = best.copy()
+    for i in range(1, scores.shape[1]):
+        step = best[:, None, :] + _INTO
+        back[:, i] = step.argmax(2)
+        best = step.max(2) + scores[:, i]
+        ends[last == i] = best[last == i]
+    path = np.zeros(scores.shape[:2], dtype=np.int64)
+    tag = (ends + _END).argmax(1)
+    for i in range(scores.shape[1] - 1, -1, -1):
+        path[:, i] = tag
+        # sentences that end before i keep their last tag until it is reached
+        tag = np.where(i <= last, back[rows, i, tag], tag)
+    return [_spans(path[k, : n + 1], scores[k]) for k, n in enumerate(last)]
+
+
+def _spans(path: np.ndarray, scores: np.ndarray) -> list[tuple[int, int, str, float]]:
     spans, start = [], 0
-    for i, tag in enumerate(path):
-        if TAGS[tag][0] in "BS":
+    for i in np.flatnonzero(path).tolist():
+        tag = TAGS[path[i]]
+        if tag[0] in "BS":
             start = i
-        if TAGS[tag][0] in "ES":
-            sure = min(scores[j, path[j]] for j in range(start, i + 1))
-            spans.append((start, i + 1, TAGS[tag][2:], float(np.exp(sure))))
+        if tag[0] in "ES":
+            sure = scores[np.arange(start, i + 1), path[start : i + 1]].min()
+            spans.append((start, i + 1, tag[2:], float(np.exp(sure))))
     return spans
 
 
@@ -108,10 +119,10 @@ class Mentions(Component):
         rows.sort(key=lambda row: len(row[2]))
         for first in range(0, len(rows), 64):
             part = rows[first : first + 64]
-            scores = self.module(pad([piece for _, _, piece in part])).log_softmax(-1).numpy()
-            for (i, offset, piece), score in zip(part, scores, strict=True):
-                for start, end, label, sure in decode(score[: len(piece)]):
-                    found[i].append((offset + start, offset + end, label, sure))
+            scores = self.module(pad([piece for *_, piece in part]).to(self.device)).log_softmax(-1).cpu().numpy()
+            spans = decode(scores, [len(piece) for *_, piece in part])
+            for (i, offset, _), mentions in zip(part, spans, strict=True):
+                found[i] += [(offset + start, offset + end, label, sure) for start, end, label, sure in mentions]
         return [sorted(mentions) for mentions in found]
 
     def set_annotations(self, docs: Sequence[Doc], found: list[list]) -> None:

@@ -10,7 +10,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from torch import nn
 
-from pipeline.component import Component, Module, pad, pool
+from pipeline.component import Component, Module, Pool, pad
 from pipeline.schema import LABELS, MAX_LINKS
 
 __all__ = ["Pairs", "RelationHead", "Relations"]
@@ -90,8 +90,9 @@ class RelationHead(Module):
         """
         vectors = self.dropout(vectors)
         vs, ve, cs, ce = spans.unbind(1)
-        score = self.value(_span(vectors, row, vs, ve)) + self.candidate(_span(vectors, row, cs, ce))
-        score = score + self.between(pool(vectors, row, torch.minimum(ve, ce), torch.maximum(vs, cs)))
+        pool = Pool(vectors)
+        score = self.value(_span(vectors, pool, row, vs, ve)) + self.candidate(_span(vectors, pool, row, cs, ce))
+        score = score + self.between(pool(row, torch.minimum(ve, ce), torch.maximum(vs, cs)))
         for i, table in enumerate(self.tables):
             score = score + table(features[:, i])
         logits = self.layers(score)
@@ -103,9 +104,8 @@ class RelationHead(Module):
         return nn.functional.cross_entropy(self(vectors, row, spans, features), targets)
 
 
-def _span(vectors: torch.Tensor, row, start, end) -> torch.Tensor:
-    ends = [vectors[row, start], vectors[row, end - 1], pool(vectors, row, start, end)]
-    return torch.cat(ends, -1)
+def _span(vectors: torch.Tensor, pool: Pool, row, start, end) -> torch.Tensor:
+    return torch.cat([vectors[row, start], vectors[row, end - 1], pool(row, start, end)], -1)
 
 
 def choose(mentions: Sequence[Mention], pairs: Pairs, probability: np.ndarray) -> list[tuple[int, int, str, float]]:
@@ -133,8 +133,8 @@ class Relations(Component):
         found: list[list] = [[] for _ in docs]
         rows = []
         for i, doc in enumerate(docs):
-            # read once: spaCy builds both anew at each access
-            text, entities = doc.text, doc.ents
+            # read once: spaCy builds them anew at each access
+            text, entities = doc._.source, doc.ents
             for sentence, numbers in mentions_by_sentence(doc):
                 first = sentence.start
                 local = [(entities[n].start - first, entities[n].end - first, entities[n].label_) for n in numbers]
@@ -144,13 +144,13 @@ class Relations(Component):
         rows.sort(key=lambda row: len(row[4]))
         for first in range(0, len(rows), 64):
             part = rows[first : first + 64]
-            vectors = pad([row[4] for row in part])
-            row = torch.cat([torch.full((len(p[3].members),), k) for k, p in enumerate(part)])
-            spans = torch.from_numpy(np.concatenate([p[3].spans for p in part]))
-            features = torch.from_numpy(np.concatenate([p[3].features for p in part]))
-            probability = self.module(vectors, row, spans, features).softmax(-1).numpy()
+            row = np.repeat(np.arange(len(part)), [len(p[3].members) for p in part])
+            spans = np.concatenate([p[3].spans for p in part])
+            features = np.concatenate([p[3].features for p in part])
+            inputs = (pad([p[4] for p in part]), *map(torch.from_numpy, (row, spans, features)))
+            probability = self.module(*(x.to(self.device) for x in inputs)).softmax(-1).cpu().numpy()
             for k, (i, numbers, local, pairs, _) in enumerate(part):
-                chosen = choose(local, pairs, probability[row.numpy() == k])
+                chosen = choose(local, pairs, probability[row == k])
                 found[i] += [(numbers[v], numbers[c], kind, sure) for v, c, kind, sure in chosen]
         return [sorted(links) for links in found]
 

@@ -19,7 +19,7 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from pipeline.attributes import AttributeHead
 from pipeline.cards import extractor_card
-from pipeline.component import Module
+from pipeline.component import Module, native_bfloat16
 from pipeline.config import as_text
 from pipeline.corpus import content_hash, load_dataset, sentence_of, split_by_document
 from pipeline.encoder import CharacterEncoder
@@ -120,10 +120,8 @@ class Collator:
         self.encoder, self.redraw, self.mask, self.random = encoder, redraw, mask, random.Random(seed)
 
     def __call__(self, records: Sequence[dict]) -> dict:
-        rows = []
-        for record in records:
-            record = self._redrawn(record)
-            rows.append(self._masked(self.encoder.preprocess(record["text"], sentence_of(record))))
+        texts = [self._redrawn(record)["text"] for record in records]
+        rows = [self._masked(row) for row in self.encoder.preprocess(texts, [sentence_of(r) for r in records])]
         lengths = [len(record["text"]) for record in records]
         tags = np.full((len(records), max(lengths)), -100)
         pairs, links, values, choices = [], [], [], []
@@ -217,6 +215,8 @@ def build(config: ExtractorConfig) -> JointModel:
     encoder = CharacterEncoder.pretrained(
         e.path, heading_characters=e.heading_characters, window=e.window, use_position=e.use_position
     )
+    # on sentences this short the fused kernel's backward pass costs more than it saves
+    encoder.model.set_attn_implementation("eager")
     return JointModel(encoder, config.heads, config.training)
 
 
@@ -256,7 +256,8 @@ def fit(
             remove_unused_columns=False,
             report_to=[],
             seed=settings.seed,
-            bf16=torch.cuda.is_available() and torch.cuda.is_bf16_supported(),
+            bf16=native_bfloat16(),
+            use_cpu=not torch.cuda.is_available(),
             dataloader_pin_memory=False,
         ),
         train_dataset=Dataset.from_list([{**r, "length": len(r["text"])} for r in training_data]),

@@ -141,10 +141,10 @@ def test_an_encoder_with_subwords_is_pooled_to_characters(tmp_path, sample):
     ).save_pretrained(tmp_path)
     encoder = CharacterEncoder.pretrained(tmp_path, heading_characters=8, window=300, use_position=True).eval()
     texts = ["2021年 增长12.5%。", "全市"]
-    batch = encoder.collate([encoder.preprocess(t, Sentence(0, len(t))) for t in texts])
+    batch = encoder.collate(encoder.preprocess(texts, [Sentence(0, len(t)) for t in texts]))
     vectors = encoder(batch)
     assert vectors.shape == (2, len(texts[0]), 48)
-    alone = encoder(encoder.collate([encoder.preprocess(texts[1], Sentence(0, 2))]))
+    alone = encoder(encoder.collate(encoder.preprocess(texts[1:], [Sentence(0, 2)])))
     assert torch.allclose(alone[0], vectors[1, :2], atol=1e-5)
 
 
@@ -159,12 +159,16 @@ def test_decoding_gives_whole_spans(data):
     length = data.draw(st.integers(1, 12))
     seed = data.draw(st.integers(0, 10**6))
     scores = torch.from_numpy(np.random.default_rng(seed).normal(size=(length, len(TAGS)))).log_softmax(-1).numpy()
-    spans = decode(scores)
+    spans = decode(scores[None], [length])[0]
     assert all(a[1] <= b[0] for a, b in zip(spans, spans[1:], strict=False))
     tags = encode_tags(length, [s[:3] for s in spans])
     sure = np.full((length, len(TAGS)), -50.0)
     sure[np.arange(length), tags] = 0.0
-    assert [s[:3] for s in decode(sure)] == [s[:3] for s in spans]
+    # longer and shorter sentences beside it change nothing
+    beside = np.stack([sure, np.roll(sure, 1, axis=0)])
+    padded = np.concatenate([beside, np.zeros((2, 3, len(TAGS)))], axis=1)
+    found = decode(padded, [length, length + 3])[0]
+    assert [s[:3] for s in found] == [s[:3] for s in spans] == [s[:3] for s in decode(sure[None], [length])[0]]
 
 
 def test_pairs_and_choice():
