@@ -8,7 +8,7 @@ GOLD   ?= tests/data/gold.jsonl
 STEPS  ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup extract train evaluate pretrain check test golden clean
+.PHONY: help setup extract train evaluate pretrain segment bench check test golden clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | awk -F'|' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -33,6 +33,12 @@ evaluate: setup  ## scores of models/extractor on GOLD
 pretrain: setup  ## pre-train models/encoder on CORPUS=DIR|FILE…, for STEPS=… steps
 	@test -n "$(CORPUS)" || { echo "make pretrain needs CORPUS=DIR|FILE…" >&2; exit 2; }
 	$(BAOGAO) pretrain $(CORPUS) $(if $(STEPS),--steps $(STEPS))
+
+segment: setup  ## train models/segmenter on annotations/ and CORPUS=DIR|FILE…
+	$(BAOGAO) segment $(CORPUS)
+
+bench: setup  ## speed of extraction, beside what bounds it
+	$(VENV)/bin/python -m tests.bench
 
 check: setup  ## check annotations/ against the scheme
 	$(BAOGAO) check-annotations annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["encoder_card", "extractor_card"]
+__all__ = ["encoder_card", "extractor_card", "segmenter_card"]
 
 _SHOWN = ("entity", "entity/VALUE", "entity/UNIT", "entity/METRIC", "entity/METRIC~", "entity/YEAR", "entity/REGION",
           "relation", "fact~", "fact")  # fmt: skip
@@ -52,6 +52,24 @@ def encoder_card(*, tokens: int, perplexity: float, vocabulary: int, parameters:
             f"- data: published government work reports, {tokens / 1e6:.1f} million characters seen, mostly of paragraphs with digits",
             f"- held-out perplexity of a masked character: {perplexity:.2f} (`loss.png`)",
             "- weights: half precision, safetensors",
+            "- licence: MIT",
+            "",
+        ]
+    )
+
+
+def segmenter_card(scores: dict, *, terms: int) -> str:
+    """The card of the word segmenter, as Markdown."""
+    return "\n".join(
+        [
+            "# Segmenter",
+            "",
+            "A pkuseg model (Luo et al. 2019, conditional random field) for the words of Chinese government reports:",
+            "`pipeline.segmenter.words`. Made with `baogao segment` on `configs/segmenter.cfg`.",
+            "",
+            f"- training data: {scores['sentences']} sentences, cut by jieba (MIT) with the {terms} terms of `annotations/terms.txt`",
+            "  as words; in the annotated sentences among them, mention boundaries are word boundaries",
+            f"- word F1 on {scores['held_out']} held-out sentences so cut: {scores['f1']:.2f} (agreement with the cut, not with a hand-made standard)",
             "- licence: MIT",
             "",
         ]

@@ -268,6 +268,20 @@ def pretrain(
     _say(f"perplexity {result['perplexity']:.2f} after {result['tokens']:,} tokens")
 
 
+@app.command()
+def segment(
+    corpus: Annotated[list[Path] | None, typer.Argument(help=".txt or .jsonl files, or folders; may be left out.")] = None,
+    config: Annotated[Path, typer.Option(help="Configuration.")] = Path("configs/segmenter.cfg"),
+    output: Output = Path("models/segmenter"),
+) -> None:
+    """Train the word segmenter on the annotations and a raw corpus."""
+    from pipeline.config import read_config
+    from pipeline.segmenter import SegmenterConfig, train_segmenter
+
+    scores = train_segmenter(corpus or [], output, read_config(config, SegmenterConfig))
+    _say(f"word F1 {scores['f1']:.2f} on {scores['held_out']} held-out sentences; segmenter in {output}")
+
+
 @app.command("check-annotations")
 def check_annotations(
     paths: Annotated[list[Path], typer.Argument(help="Files or folders.")] = [Path("annotations")],  # noqa: B006

@@ -16,6 +16,7 @@ from pipeline.component import Component, native_bfloat16
 from pipeline.errors import ModelError
 from pipeline.language import has_numeral
 from pipeline.schema import Sentence
+from pipeline.words import WORD_TAGS, word_tags
 
 __all__ = ["CharacterEncoder", "Encoder"]
 
@@ -34,18 +35,25 @@ class CharacterEncoder(nn.Module):
         heading_characters: how much of the heading the model sees; 0 for none.
         window: characters encoded at once; longer sentences are cut into such pieces.
         use_position: whether the position is used.
+        use_words: whether a learned vector for each character's place in its word (pkuseg) is added.
     """
 
-    def __init__(self, model, tokenizer, *, heading_characters: int, window: int, use_position: bool) -> None:
+    def __init__(
+        self, model, tokenizer, *, heading_characters: int, window: int, use_position: bool, use_words: bool
+    ) -> None:
         super().__init__()
         self.model, self.tokenizer = model, tokenizer
         self.settings = {
             "heading_characters": heading_characters,
             "window": window,
             "use_position": use_position,
+            "use_words": use_words,
         }
         self.position = nn.Embedding(_PARTS + 1, model.config.hidden_size)
         nn.init.zeros_(self.position.weight)
+        if use_words:
+            self.words = nn.Embedding(WORD_TAGS, model.config.hidden_size)
+            nn.init.zeros_(self.words.weight)
 
     @property
     def dimension(self) -> int:
@@ -68,6 +76,8 @@ class CharacterEncoder(nn.Module):
             told = self.settings["use_position"] and (sentence.section or sentence.position > 0)
             part = min(int(sentence.position * _PARTS), _PARTS - 1) if told else _PARTS
             rows.append({"windows": windows, "places": np.concatenate(places), "part": part})
+            if self.settings["use_words"]:
+                rows[-1]["words"] = word_tags(text)
         return rows
 
     def _coded(self, texts: list[str]) -> list[tuple[list[int], list[tuple[int, int]]]]:
@@ -87,7 +97,7 @@ class CharacterEncoder(nn.Module):
         return [*front, *ids, sep], np.maximum.accumulate(place)
 
     def collate(self, rows: Sequence[dict]) -> dict[str, torch.Tensor]:
-        """Padded input_ids and attention_mask (window, token), gather (batch, character), part (batch,)."""
+        """Padded input_ids and attention_mask (window, token), gather and words (batch, character), part (batch,)."""
         windows = [w for row in rows for w in row["windows"]]
         width, tall = max(map(len, windows)), max(len(row["places"]) for row in rows)
         ids = np.full((len(windows), width), self.tokenizer.pad_token_id)
@@ -99,18 +109,22 @@ class CharacterEncoder(nn.Module):
             places = row["places"]
             gather[i, : len(places)] = (first + places[:, 0]) * width + places[:, 1]
             first += len(row["windows"])
-        return {
+        batch = {
             "input_ids": torch.from_numpy(ids),
             "attention_mask": torch.from_numpy(mask),
             "gather": torch.from_numpy(gather),
             "part": torch.tensor([row["part"] for row in rows]),
         }
+        if self.settings["use_words"]:
+            batch["words"] = nn.utils.rnn.pad_sequence([torch.from_numpy(r["words"]) for r in rows], batch_first=True)
+        return batch
 
     def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """(batch, character, dimension) of character vectors."""
         hidden = self.model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"])
         flat = hidden.last_hidden_state.reshape(-1, self.dimension)
-        return flat[batch["gather"]] + self.position(batch["part"])[:, None]
+        vectors = flat[batch["gather"]] + self.position(batch["part"])[:, None]
+        return vectors + self.words(batch["words"]) if self.settings["use_words"] else vectors
 
     def save(self, path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from spacy.util import registry
 from spacy.vocab import Vocab
 
 from pipeline.schema import Report, Section, Sentence
+from pipeline.words import words
 
 __all__ = ["CharacterTokenizer", "has_numeral", "sentences_of", "split_sentences"]
 
@@ -38,6 +39,7 @@ _ARABIC = re.compile(r"[0-9０-９]")
 # the text as given: joining a Doc's tokens anew costs as much as a layer of the encoder
 Doc.set_extension("source", default=None, force=True)
 Doc.set_extension("sentences", default=None, force=True)
+Doc.set_extension("words", getter=lambda doc: words(doc._.source), force=True)
 Doc.set_extension("relations", default=(), force=True)
 Doc.set_extension("attributes", default=None, force=True)
 Doc.set_extension("certainty", default=None, force=True)

@@ -19,7 +19,7 @@ _FURNITURE = re.compile(
     r"(?:购物车|我的足迹|立即下载|(?:加入)?(?:Vip|VIP|vip)?免费下载.*|下载|打印|全屏|收藏|分享到?[:：]?|分享到微信|×|[|｜>》《]+|"
     r"【?字[号体][:：]?|【字[号体][:：]?\s*大\s*中\s*小】?|加大|还原|减小|[大中小]|】|【|您的位置[:：]?|当前位置[:：]?.*|首页|"
     r"》*点击图片进入专题《*|相关(?:报道|文档|阅读|链接|新闻)[:：]?|文档附件[:：]?|附件[:：]?|责任编辑[:：].*|上一篇.*|下一篇.*|"
-    r"[^。，]{0,40}\.(?:docx?|pdf|wps)|关闭(?:窗口)?|返回(?:顶部|首页)?|打印本页|扫一扫.*|第\s*\d+\s*页(?:\s*共\s*\d+\s*页)?|-\s*\d+\s*-|—\s*\d+\s*—)"
+    r"[^。，]{0,40}\.(?:docx?|pdf|wps)|关闭(?:窗口)?|(?:信息|文章|稿件|新闻)?来源[:：][^，。；]{0,30}|(?:发布|更新)(?:时间|日期)[:：][\d\s年月日:：/.-]{0,30}|返回(?:顶部|首页)?|打印本页|扫一扫.*|第\s*\d+\s*页(?:\s*共\s*\d+\s*页)?|-\s*\d+\s*-|—\s*\d+\s*—)"
 )
 _HAN = r"[\u4e00-\u9fff]"
 _NUMERAL = "一二三四五六七八九十"
@@ -165,9 +165,13 @@ def _region(head: str, name: str) -> str | None:
 
 
 def _year(head: str, name: str, date: str | None) -> int | None:
-    """The year a report was given in, from its date, its title, then the file's name."""
+    """The year a report plans for: of its date, its title, then the file's name.
+
+    A congress that meets in December hears next year's report (2022年12月30日: the report of 2023).
+    """
     if date:
-        return int(date[:4])
+        year, month = int(date[:4]), int(date[5:7])
+        return year + (month == 12)
     for text in (_title(head) or "", name):
         match = re.search(r"(?<!\d)((?:19|20)\d\d)(?!\d)", text)
         if match:

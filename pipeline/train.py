@@ -6,6 +6,7 @@ import json
 import logging
 import random
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,7 @@ class EncoderSettings:
     heading_characters: int
     window: int
     use_position: bool
+    use_words: bool
 
 
 @dataclass(frozen=True)
@@ -213,7 +215,11 @@ def build(config: ExtractorConfig) -> JointModel:
     """The untrained model on its pre-trained encoder."""
     e = config.encoder
     encoder = CharacterEncoder.pretrained(
-        e.path, heading_characters=e.heading_characters, window=e.window, use_position=e.use_position
+        e.path,
+        heading_characters=e.heading_characters,
+        window=e.window,
+        use_position=e.use_position,
+        use_words=e.use_words,
     )
     # on sentences this short the fused kernel's backward pass costs more than it saves
     encoder.model.set_attn_implementation("eager")
@@ -255,6 +261,7 @@ def fit(
             logging_strategy="epoch",
             remove_unused_columns=False,
             report_to=[],
+            disable_tqdm=not sys.stderr.isatty(),
             seed=settings.seed,
             bf16=native_bfloat16(),
             use_cpu=not torch.cuda.is_available(),

@@ -100,3 +100,14 @@ def test_bad_files(tmp_path, name):
 def test_missing_file(tmp_path):
     with pytest.raises(ReportError, match="No such file"):
         read_report(tmp_path / "none.txt")
+
+
+def test_a_december_report_is_next_years():
+    head = "政府工作报告\n——2022年12月30日在乌蒙市第三届人民代表大会第三次会议上\n各位代表：\n"
+    assert from_text(head + "过去一年增长6%。").year == 2023
+    assert from_text(head.replace("12月30日", "1月5日") + "过去一年增长6%。").year == 2022
+
+
+def test_source_lines_of_a_page_are_furniture():
+    page = "政府工作报告\n来源：乌蒙日报\n发布时间：2022-01-12 08:30\n资金来源：省财政拨款12亿元。\n来源：增长6%。"
+    assert from_text(page).text == "政府工作报告\n资金来源：省财政拨款12亿元。\n来源：增长6%。"
