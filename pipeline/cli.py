@@ -31,6 +31,7 @@ Output = Annotated[Path, typer.Option("--output", "-o", help="File to write.")]
 def main() -> None:
     """Run a command; a fault of the input is one line on standard error and exit status 2."""
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
         app()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import AnnotationError
+from pipeline.language import has_numeral
 from pipeline.schema import ATTRIBUTES, LABELS, MAX_LINKS, RELATIONS, Sentence
 
 if TYPE_CHECKING:
@@ -246,23 +248,56 @@ def near_duplicates(records: Sequence[dict], *, threshold: float = 0.6) -> list[
     return pairs
 
 
+_FROM_TO = re.compile(r"[由从][^，。；]{0,20}?[增提上扩升降减下压缩][^，。；]{0,4}[到至为]")
+_RANGE = re.compile(r"[-—–~～至到]")
+
+
 def statistics(records: Sequence[dict]) -> dict[str, int | float]:
-    """Counts a reader of the corpus wants: sentences, mentions, links, attributes, lengths."""
+    """Counts a reader of the corpus wants: sentences, documents, places, forms, mentions, links, attributes."""
     counts: Counter[str] = Counter()
-    for record in records:
-        values = [e for e in record["entities"] if e["label"] == "VALUE"]
-        counts["facts"] += len(values)
-        counts["sentences without a fact"] += not values
-        counts["sentences over 120 characters"] += len(record["text"]) > 120
-        for entity in record["entities"]:
-            counts[f"label {entity['label']}"] += 1
-        for value in values:
-            for name in ATTRIBUTES:
-                if value.get(name):
-                    counts[f"{name} {value[name]}"] += 1
-        for relation in record["relations"]:
-            counts[f"relation {relation['type']}"] += 1
-    documents = {r["meta"]["doc"] for r in records}
-    length = sum(len(r["text"]) for r in records) / max(1, len(records))
-    head = {"sentences": len(records), "documents": len(documents), "mean length": round(length, 1)}
+    facts = Counter(_count_record(record, counts) for record in records)
+    places = {t for r in records for t in _surfaces(r, "REGION")}
+    lengths = sorted(len(r["text"]) for r in records)
+    years = sorted({int(r["meta"]["report_year"]) for r in records if str(r["meta"].get("report_year", "")).isdigit()})
+    head = {
+        "sentences": len(records),
+        "documents": len({r["meta"]["doc"] for r in records}),
+        "issuers": len({r["meta"].get("region") for r in records} - {"", None}),
+        "names and words of areas": len(places),
+        "report years": f"{years[0]}–{years[-1]}" if years else "",
+        "mean length": round(sum(lengths) / max(1, len(lengths)), 1),
+        "deciles of the length": " ".join(str(lengths[len(lengths) * k // 10]) for k in range(1, 10)) if lengths else "",
+        "facts a sentence": " ".join(f"{n}:{facts[n]}" for n in sorted(facts)),
+    }
     return head | dict(sorted(counts.items()))
+
+
+def _surfaces(record: dict, label: str) -> list[str]:
+    found = [e for e in record["entities"] if e["label"] == label]
+    return [record["text"][e["start_offset"] : e["end_offset"]] for e in found]
+
+
+def _count_record(record: dict, counts: Counter[str]) -> int:
+    """Add a record to `counts`; returns its facts, ten and more as ten."""
+    text, relations = record["text"], record["relations"]
+    values = [e for e in record["entities"] if e["label"] == "VALUE"]
+    counts[f"level {record['meta'].get('level') or 'not given'}"] += 1
+    counts["facts"] += len(values)
+    counts["sentences without a fact"] += not values
+    counts["sentences without a fact, with a numeral"] += not values and has_numeral(text)
+    counts["sentences over 120 characters"] += len(text) > 120
+    counts["sentences with 分别"] += "分别" in text
+    counts["sentences with 由…到…"] += bool(_FROM_TO.search(text))
+    counts["VALUEs that are ranges"] += sum(bool(_RANGE.search(v)) for v in _surfaces(record, "VALUE"))
+    for entity in record["entities"]:
+        counts[f"label {entity['label']}"] += 1
+    for value in values:
+        for name in ATTRIBUTES:
+            if value.get(name):
+                counts[f"{name} {value[name]}"] += 1
+    for relation in relations:
+        counts[f"relation {relation['type']}"] += 1
+    metrics = [r for r in relations if r["type"] == "metric"]
+    counts["facts with a METRIC in parts"] += sum(n > 1 for n in Counter(r["from_id"] for r in metrics).values())
+    counts["METRICs with two or more facts"] += sum(n > 1 for n in Counter(r["to_id"] for r in metrics).values())
+    return min(len(values), 10)

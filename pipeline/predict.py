@@ -69,7 +69,7 @@ def predict(nlp: Language, records: Iterable[dict], *, batch_size: int = 256) ->
     skipped, encoder.skip_plain = encoder.skip_plain, False
     try:
         for doc, record in nlp.pipe(docs(), as_tuples=True, batch_size=batch_size):
-            yield to_record(doc, record)
+            yield to_record(doc, record, linked_only=True)
     finally:
         encoder.skip_plain = skipped
 
@@ -90,13 +90,19 @@ def with_gold(nlp: Language, records: Iterable[dict]) -> Iterator[dict]:
         for component in components:
             doc = component(doc)
         components[0].skip_plain = skipped
-        yield to_record(doc, record)
+        yield to_record(doc, record, linked_only=False)
 
 
-def to_record(doc: Doc, record: dict) -> dict:
-    """The doc's mentions, attributes and links in the annotation form, under the record's id."""
-    entities = []
+def to_record(doc: Doc, record: dict, *, linked_only: bool) -> dict:
+    """The doc's mentions, attributes and links in the annotation form, under the record's id.
+
+    With `linked_only`, a METRIC or UNIT that no VALUE points to is left out: by the scheme these
+    are mentions only where they take part in a fact.
+    """
+    entities, linked = [], {mention for _, mention, _, _ in doc._.relations}
     for n, entity in enumerate(doc.ents):
+        if linked_only and entity.label_ in ("METRIC", "UNIT") and n not in linked:
+            continue
         row = {"id": n + 1, "label": entity.label_, "start_offset": entity.start, "end_offset": entity.end}
         row |= {name: choice for name, (choice, _) in (doc._.attributes or {}).get(n, {}).items()}
         entities.append(row)

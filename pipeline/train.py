@@ -4,32 +4,29 @@ from __future__ import annotations
 
 import json
 import logging
-import random
-import re
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from datasets import Dataset
+from safetensors.torch import load_file
 from torch import nn
 from transformers import EarlyStoppingCallback, Trainer, TrainingArguments, set_seed
 from transformers.trainer_utils import get_last_checkpoint
 
 from pipeline.attributes import AttributeHead
 from pipeline.cards import extractor_card
+from pipeline.collate import Collator
 from pipeline.component import Module, native_bfloat16
 from pipeline.config import as_text
-from pipeline.corpus import content_hash, load_dataset, sentence_of, split_by_document
+from pipeline.corpus import content_hash, load_dataset, split_by_document
 from pipeline.encoder import CharacterEncoder
 from pipeline.errors import AnnotationError
 from pipeline.evaluate import score
-from pipeline.mentions import MentionHead, encode_tags
+from pipeline.mentions import MentionHead
 from pipeline.predict import assemble, predict
-from pipeline.relations import Pairs, RelationHead
-from pipeline.schema import ATTRIBUTES
+from pipeline.relations import RelationHead
 
 __all__ = ["ExtractorConfig", "train"]
 
@@ -73,6 +70,7 @@ class TrainingSettings:
     redraw_digits: float
     mask_characters: float
     patience: int
+    average: int
 
 
 @dataclass(frozen=True)
@@ -111,93 +109,6 @@ class JointModel(nn.Module):
         return {"loss": loss}
 
 
-class Collator:
-    """Records -> the tensors of `JointModel.forward`, with part of what they show withheld.
-
-    `redraw` is the chance that a sentence's digits are drawn anew, `mask` the share of characters
-    hidden from the encoder: few sentences must not be learnt by heart.
-    """
-
-    def __init__(self, encoder: CharacterEncoder, *, redraw: float, mask: float, seed: int) -> None:
-        self.encoder, self.redraw, self.mask, self.random = encoder, redraw, mask, random.Random(seed)
-
-    def __call__(self, records: Sequence[dict]) -> dict:
-        texts = [self._redrawn(record)["text"] for record in records]
-        rows = [self._masked(row) for row in self.encoder.preprocess(texts, [sentence_of(r) for r in records])]
-        lengths = [len(record["text"]) for record in records]
-        tags = np.full((len(records), max(lengths)), -100)
-        pairs, links, values, choices = [], [], [], []
-        for i, record in enumerate(records):
-            entities = sorted(record["entities"], key=lambda e: e["start_offset"])
-            spans = [(e["start_offset"], e["end_offset"], e["label"]) for e in entities]
-            tags[i, : lengths[i]] = encode_tags(lengths[i], spans)
-            number = {e["id"]: n for n, e in enumerate(entities)}
-            found = Pairs(record["text"], spans)
-            pairs.append(found)
-            links += found.targets(
-                {(number[r["from_id"]], number[r["to_id"]]): r["type"] for r in record["relations"]}
-            )
-            for entity in entities:
-                if entity["label"] == "VALUE":
-                    values.append((i, entity["start_offset"], entity["end_offset"]))
-                    choices.append([_choice(name, entity[name]) for name in ATTRIBUTES])
-        return {
-            "encoder": self.encoder.collate(rows),
-            "mentions": {"tags": torch.from_numpy(tags)},
-            "relations": _relation_batch(pairs, links),
-            "attributes": _attribute_batch(values, choices, lengths),
-        }
-
-    def _masked(self, row: dict) -> dict:
-        hidden, whole = self.encoder.tokenizer.mask_token_id, self.encoder.tokenizer.all_special_ids
-        windows = [
-            [hidden if i not in whole and self.random.random() < self.mask else i for i in window]
-            for window in row["windows"]
-        ]
-        return {**row, "windows": windows}
-
-    def _redrawn(self, record: dict) -> dict:
-        if self.random.random() >= self.redraw:
-            return record
-
-        def drawn(match: re.Match) -> str:
-            return str(self.random.randint(1, 9))
-
-        text = list(record["text"])
-        for entity in record["entities"]:
-            if entity["label"] == "VALUE":
-                for i in range(entity["start_offset"], entity["end_offset"]):
-                    text[i] = re.sub(r"[1-9]", drawn, text[i])
-        return {**record, "text": "".join(text)}
-
-
-def _choice(name: str, value: str | None) -> int:
-    return -100 if value is None else ATTRIBUTES[name].index(value)
-
-
-def _relation_batch(pairs: list[Pairs], links: list[int]) -> dict | None:
-    if not links:
-        return None
-    return {
-        "row": torch.cat([torch.full((len(p.members),), i) for i, p in enumerate(pairs)]),
-        "spans": torch.from_numpy(np.concatenate([p.spans for p in pairs])),
-        "features": torch.from_numpy(np.concatenate([p.features for p in pairs])),
-        "targets": torch.tensor(links),
-    }
-
-
-def _attribute_batch(values: list, choices: list, lengths: list[int]) -> dict | None:
-    if not values:
-        return None
-    where = torch.tensor(values)
-    return {
-        "row": where[:, 0],
-        "spans": where[:, 1:],
-        "lengths": torch.tensor(lengths),
-        "targets": torch.tensor(choices),
-    }
-
-
 class JointTrainer(Trainer):
     """Evaluates by extracting, exactly as `predict` does."""
 
@@ -232,7 +143,7 @@ def _optimizer(model: JointModel, training: TrainingSettings) -> torch.optim.Opt
         {"params": [p for p in model.parameters() if id(p) in ids], "lr": training.encoder_learning_rate},
         {"params": [p for p in model.parameters() if id(p) not in ids], "lr": training.head_learning_rate},
     ]
-    return torch.optim.AdamW(groups, weight_decay=training.weight_decay)
+    return torch.optim.AdamW(groups, weight_decay=training.weight_decay, fused=True)
 
 
 def fit(
@@ -254,7 +165,7 @@ def fit(
             length_column_name="length",
             eval_strategy="epoch" if validation else "no",
             save_strategy="epoch",
-            save_total_limit=2,
+            save_total_limit=max(2, settings.average),
             load_best_model_at_end=bool(validation),
             metric_for_best_model="fact~" if validation else None,
             greater_is_better=True if validation else None,
@@ -276,7 +187,20 @@ def fit(
         callbacks=[EarlyStoppingCallback(settings.patience)] if validation else [],
     )
     trainer.train(resume_from_checkpoint=get_last_checkpoint(str(work)) if work.is_dir() else None)
-    return trainer.evaluate() if validation else {}
+    return _better_of_average(trainer, work, settings.average) if validation else {}
+
+
+def _better_of_average(trainer: JointTrainer, work: Path, number: int) -> dict[str, float]:
+    """Leave the trainer's model at its best epoch or at the mean of the last epochs' weights, whichever validates better."""
+    best, weights = trainer.evaluate(), {k: v.clone() for k, v in trainer.model.state_dict().items()}
+    last = sorted(work.glob("checkpoint-*"), key=lambda p: int(p.name.rpartition("-")[2]))[-number:]
+    states = [load_file(path / "model.safetensors") for path in last]
+    trainer.model.load_state_dict({k: sum(s[k] for s in states) / len(states) for k in weights})
+    mean = trainer.evaluate()
+    if mean["eval_fact~"] >= best["eval_fact~"]:
+        return mean
+    trainer.model.load_state_dict(weights)
+    return best
 
 
 def train(config: ExtractorConfig, output: Path, *, work: Path) -> dict:

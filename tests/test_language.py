@@ -20,12 +20,12 @@ def test_quotes_stay_with_their_sentence():
     assert [text[a:b] for a, b in split_sentences(text)] == ["他说：“增长8%。”", "全市增长9%。"]
 
 
-@pytest.mark.parametrize("text", ["增长8%", "１２家", "三十户", "居首位", "约占一半", "翻番", "十几个", "一家企业", "百分之三"])
+@pytest.mark.parametrize("text", ["增长8%", "１２家", "三十户", "居首位", "约占一半", "翻番", "十几个", "一家企业", "百分之三", "第三位", "五千千瓦", "办好十件民生实事"])
 def test_numerals_are_seen(text):
     assert has_numeral(text)
 
 
-@pytest.mark.parametrize("text", ["统一思想", "进一步加强", "全面深化改革", "唯一"])
+@pytest.mark.parametrize("text", ["统一思想", "进一步加强", "全面深化改革", "唯一", "二十大精神", "一是坚持创新", "第三产业", "（二）十分重要", "建设“四好”公路"])
 def test_words_without_a_numeral(text):
     assert not has_numeral(text)
 

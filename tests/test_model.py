@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.collate import Collator
 from pipeline.config import as_text, read_config
 from pipeline.corpus import filled, load_dataset, sentence_of
 from pipeline.encoder import CharacterEncoder
@@ -16,7 +18,7 @@ from pipeline.mentions import TAGS, decode, encode_tags
 from pipeline.predict import assemble, load, predict, with_gold
 from pipeline.relations import Pairs, choose
 from pipeline.schema import LABELS, Sentence
-from pipeline.train import Collator, ExtractorConfig, build, fit
+from pipeline.train import ExtractorConfig, build, fit
 from tests.conftest import ROOT
 
 
@@ -59,10 +61,40 @@ def test_training_goes_on_after_a_kill(tiny_encoder, sample, tmp_path):
     assert sorted(p.name for p in tmp_path.glob("checkpoint-*")) == ["checkpoint-3", "checkpoint-6"]
 
 
+@pytest.mark.slow
+def test_training_keeps_the_better_of_best_epoch_and_average(tiny_encoder, sample, tmp_path):
+    config = configured(tiny_encoder, epochs=4, batch_size=6, encoder_learning_rate=3e-3, head_learning_rate=3e-3)
+    model, records = build(config), rows(sample)
+    kept = fit(model, records[:24], records[24:], config.training, tmp_path)
+    table = score(records[24:], list(predict(assemble(model.modules_by_name), records[24:])))
+    assert kept["eval_fact~"] == table["fact~"]["f1"]
+    told = json.loads((max(tmp_path.glob("checkpoint-*"), key=lambda p: int(p.name[11:])) / "trainer_state.json").read_text())
+    assert kept["eval_fact~"] >= max(row.get("eval_fact~", 0) for row in told["log_history"])
+
+
 def test_batch_size_changes_nothing(nlp, sample):
     one = list(predict(nlp, sample, batch_size=1))
     many = list(predict(nlp, sample, batch_size=64))
     assert one == many
+
+
+def test_bfloat16_reads_as_single_precision_does(nlp, sample, monkeypatch):
+    tables = {}
+    for able in (True, False):
+        monkeypatch.setattr("pipeline.encoder.native_bfloat16", lambda able=able: able)
+        tables[able] = list(predict(nlp, sample))
+    likeness = score(tables[False], tables[True])
+    assert likeness["entity"]["f1"] > 97 and likeness["relation"]["f1"] > 96
+
+
+def test_a_feature_of_words(tiny_encoder, sample):
+    config = configured(tiny_encoder)
+    model = build(dataclasses.replace(config, encoder=dataclasses.replace(config.encoder, use_words=True)))
+    collated = model.encoder.collate(model.encoder.preprocess(["全市地区生产总值", "全市"], [Sentence(0, 8), Sentence(0, 2)]))
+    plain = model.encoder(collated)
+    with torch.no_grad():
+        model.encoder.words.weight[0] = 1.0
+    assert torch.allclose(model.encoder(collated) - plain, (collated["words"] == 0)[..., None].float(), atol=1e-5)
 
 
 def test_offsets_and_links_of_predictions(nlp, sample):
