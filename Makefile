@@ -37,8 +37,8 @@ pretrain: setup  ## pre-train models/encoder on CORPUS=DIR|FILE…, for STEPS=�
 segment: setup  ## train models/segmenter on annotations/ and CORPUS=DIR|FILE…
 	$(BAOGAO) segment $(CORPUS)
 
-bench: setup  ## speed of extraction, beside what bounds it
-	$(VENV)/bin/python -m tests.bench
+bench: setup  ## speed of extraction on IN, beside what bounds it
+	$(VENV)/bin/python -m tests.bench $(IN)
 
 check: setup  ## check annotations/ against the scheme
 	$(BAOGAO) check-annotations annotations
