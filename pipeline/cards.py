@@ -65,7 +65,7 @@ def segmenter_card(scores: dict, *, terms: int) -> str:
             "# Segmenter",
             "",
             "A pkuseg model (Luo et al. 2019, conditional random field) for the words of Chinese government reports:",
-            "`pipeline.segmenter.words`. Made with `baogao segment` on `configs/segmenter.cfg`.",
+            "`pipeline.words.words`. Made with `baogao segment` on `configs/segmenter.cfg`.",
             "",
             f"- training data: {scores['sentences']} sentences, cut by jieba (MIT) with the {terms} terms of `annotations/terms.txt`",
             "  as words; in the annotated sentences among them, mention boundaries are word boundaries",

@@ -104,6 +104,8 @@ def test_offsets_and_links_of_predictions(nlp, sample):
             assert 0 <= entity["start_offset"] < entity["end_offset"] <= len(record["text"])
             assert entity["label"] in LABELS
         assert all(ids[r["from_id"]]["label"] == "VALUE" for r in record["relations"])
+        linked = {r["to_id"] for r in record["relations"]}
+        assert all(e["id"] in linked for e in record["entities"] if e["label"] in ("METRIC", "UNIT"))
 
 
 def test_gold_mentions_are_kept(nlp, sample):
