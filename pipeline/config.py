@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,7 +13,7 @@ from confection import Config
 
 from pipeline.errors import ConfigError
 
-__all__ = ["as_text", "read_config"]
+__all__ = ["as_text", "read_config", "run_folder"]
 
 T = TypeVar("T")
 
@@ -60,6 +62,23 @@ def _same_names(given: dict, known: dict, path: Path, what: str) -> None:
     for name in known:
         if name not in given:
             raise ConfigError(f"missing {what}: {name}", path=path, mend="see configs/")
+
+
+def run_folder(work: Path, *what: object, files: Iterable[Path] = ()) -> Path:
+    """The folder under `work` of one run: other settings, data or start weights give another.
+
+    So a killed run goes on from its own checkpoints, and a changed one never from another's.
+
+    Args:
+        work: folder of all runs.
+        what: whatever decides the run; its text counts.
+        files: files whose content counts too; those that are not there are passed over.
+    """
+    digest = hashlib.sha256("\n".join(map(str, what)).encode())
+    for path in files:
+        if path.is_file():
+            digest.update(path.read_bytes())
+    return work / digest.hexdigest()[:12]
 
 
 def as_text(config: object) -> str:

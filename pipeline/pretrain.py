@@ -25,6 +25,7 @@ from transformers.trainer_utils import get_last_checkpoint
 from pipeline.cards import encoder_card
 from pipeline.characters import build_tokenizer, distributional_embeddings
 from pipeline.component import native_bfloat16
+from pipeline.config import as_text, run_folder
 from pipeline.errors import CorpusError, ModelError
 from pipeline.optim import Muon
 from pipeline.packing import DataSettings, Masker, MaskingSettings, corpus_files, pack, stream
@@ -165,7 +166,7 @@ def pretrain(
         corpus: .txt or .jsonl files (also .xz, .gz; JSONL with a "text" field) or folders of them.
         output: folder for weights (half precision), tokenizer, scores and loss curve.
         config: the resolved configs/encoder.cfg.
-        work: folder of the checkpoints; a killed run goes on from the last one.
+        work: folder of the runs' checkpoints; a killed run goes on, one with other settings, corpus or start begins anew.
         steps: optimiser steps, instead of the config's.
         start: an encoder to go on from; its shape and vocabulary are kept.
 
@@ -179,6 +180,9 @@ def pretrain(
     """
     files, training = corpus_files(corpus), config.training
     steps = steps or training.steps
+    sizes = [(path.name, path.stat().st_size) for path in files]
+    weights = sorted(start.glob("*.safetensors")) if start is not None else ()
+    work = run_folder(work, as_text(config), sizes, files=weights)
     work.mkdir(parents=True, exist_ok=True)
     documents = stream(files)
     model, tokenizer, seen = begin(documents, config, work=work, start=start)

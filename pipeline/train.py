@@ -19,7 +19,7 @@ from pipeline.attributes import AttributeHead
 from pipeline.cards import extractor_card
 from pipeline.collate import Collator
 from pipeline.component import Module, native_bfloat16
-from pipeline.config import as_text
+from pipeline.config import as_text, run_folder
 from pipeline.corpus import content_hash, load_dataset, split_by_document
 from pipeline.encoder import CharacterEncoder
 from pipeline.errors import AnnotationError
@@ -209,7 +209,7 @@ def train(config: ExtractorConfig, output: Path, *, work: Path) -> dict:
     Args:
         config: the resolved configs/extractor.cfg.
         output: folder of the model: components, resolved config, scores, card.
-        work: folder of the checkpoints; a killed run goes on from there.
+        work: folder of the runs' checkpoints; a killed run goes on, one with other settings or data begins anew.
 
     Returns:
         The scores on the validation documents, as `evaluate.score` gives them.
@@ -226,16 +226,18 @@ def train(config: ExtractorConfig, output: Path, *, work: Path) -> dict:
     log.info("%d sentences to train on, %d to validate on", len(training_data), len(validation))
     set_seed(config.training.seed)
     model = build(config)
-    fit(model, training_data, validation, config.training, work)
+    data_sha256 = content_hash(records)
+    weights = sorted(Path(config.encoder.path).glob("*.safetensors"))
+    fit(model, training_data, validation, config.training, run_folder(work, as_text(config), data_sha256, files=weights))
     nlp = assemble(model.modules_by_name)
     scores = score(validation, list(predict(nlp, validation)))
     nlp.meta.update(name="extractor", version="1", description="Quantitative facts of Chinese government reports")
     nlp.to_disk(output)
     (output / "config.resolved.cfg").write_text(as_text(config), encoding="utf-8")
-    facts = {"sentences": len(training_data), "data_sha256": content_hash(records), "validation": scores}
+    facts = {"sentences": len(training_data), "data_sha256": data_sha256, "validation": scores}
     (output / "scores.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     card = extractor_card(
-        sentences=len(training_data), data_sha256=facts["data_sha256"], encoder=config.encoder.path, scores=scores
+        sentences=len(training_data), data_sha256=data_sha256, encoder=config.encoder.path, scores=scores
     )
     (output / "README.md").write_text(card, encoding="utf-8")
     return scores

@@ -73,6 +73,13 @@ def test_train_from_own_annotations(tmp_path, tiny_encoder):
         assert (tmp_path / "model" / name).is_file()
     scores = json.loads((tmp_path / "model" / "scores.json").read_text(encoding="utf-8"))
     assert re.fullmatch(r"[0-9a-f]{64}", scores["data_sha256"])
+    # with other annotations it trains anew, and does not go on from the first run's checkpoints
+    lines = (tmp_path / "mine" / "gold.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    (tmp_path / "mine" / "gold.jsonl").write_text("".join(lines[:40]), encoding="utf-8")
+    assert baogao("train", "c.cfg", "-o", "model", cwd=tmp_path).returncode == 0
+    assert len(list((tmp_path / "runs" / "extractor").iterdir())) == 2
+    again = json.loads((tmp_path / "model" / "scores.json").read_text(encoding="utf-8"))
+    assert again["data_sha256"] != scores["data_sha256"]
     run = baogao("extract", ROOT / "examples", "--model", "model", cwd=tmp_path)
     assert run.returncode == 0, run.stderr.decode()
 

@@ -46,23 +46,24 @@ def test_pretraining_writes_an_encoder_that_loads(corpus, config, tmp_path):
     assert CharacterEncoder.pretrained(output, heading_characters=4, window=100, use_position=True, use_words=False).dimension == 32
     again = pretrain([corpus / "a.txt"], output, config, work=work, steps=8)
     assert again["steps"] == 8
-    assert (work / "checkpoint-8").is_dir()
+    assert [p.name for p in work.glob("*/checkpoint-8")] == ["checkpoint-8"]
 
 
 def test_resumed_equals_undisturbed(corpus, config, tmp_path):
     whole = pretrain([corpus / "b.jsonl"], tmp_path / "one", config, work=tmp_path / "w1")
     pretrain([corpus / "b.jsonl"], tmp_path / "two", config, work=tmp_path / "w2")
     # as if killed behind step 3
-    shutil.rmtree(tmp_path / "w2" / "checkpoint-6")
+    shutil.rmtree(next((tmp_path / "w2").glob("*/checkpoint-6")))
     resumed = pretrain([corpus / "b.jsonl"], tmp_path / "two", config, work=tmp_path / "w2")
     assert resumed["loss"] == pytest.approx(whole["loss"], abs=1e-4)
 
 
 def test_goes_on_from_an_encoder(corpus, config, tmp_path):
     first = pretrain([corpus / "a.txt"], tmp_path / "one", config, work=tmp_path / "w1", steps=40)
-    second = pretrain([corpus / "a.txt"], tmp_path / "two", config, work=tmp_path / "w2", start=tmp_path / "one")
+    second = pretrain([corpus / "a.txt"], tmp_path / "two", config, work=tmp_path / "w1", start=tmp_path / "one")
     assert second["tokens"] == first["tokens"] + 6 * 4 * config.training.accumulation * 32
     assert second["loss"] < first["loss"] + 0.05
+    assert len(list((tmp_path / "w1").iterdir())) == 2, "it must not resume the run that made its start"
     with pytest.raises(ModelError, match="no encoder to go on from"):
         pretrain([corpus / "a.txt"], tmp_path / "two", config, work=tmp_path / "w3", start=tmp_path / "none")
 
