@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +11,7 @@ import torch
 from pipeline.corpus import sentence_of
 from pipeline.encoder import CharacterEncoder
 from pipeline.mentions import encode_tags
+from pipeline.regions import Gazetteer
 from pipeline.relations import Pairs
 from pipeline.schema import ATTRIBUTES
 
@@ -21,8 +21,8 @@ __all__ = ["Collator"]
 class Collator:
     """Records -> the tensors of `JointModel.forward`, with part of what they show withheld.
 
-    `redraw` is the chance that a sentence's digits are drawn anew, `mask` the share of characters
-    hidden from the encoder: few sentences must not be learnt by heart.
+    `redraw` is the chance that a sentence's digits and names of areas are drawn anew, `mask` the
+    share of characters hidden from the encoder: few sentences must not be learnt by heart.
     """
 
     def __init__(self, encoder: CharacterEncoder, *, redraw: float, mask: float, seed: int) -> None:
@@ -66,15 +66,13 @@ class Collator:
     def _redrawn(self, record: dict) -> dict:
         if self.random.random() >= self.redraw:
             return record
-
-        def drawn(match: re.Match) -> str:
-            return str(self.random.randint(1, 9))
-
         text = list(record["text"])
         for entity in record["entities"]:
+            where = slice(entity["start_offset"], entity["end_offset"])
             if entity["label"] == "VALUE":
-                for i in range(entity["start_offset"], entity["end_offset"]):
-                    text[i] = re.sub(r"[1-9]", drawn, text[i])
+                text[where] = [str(self.random.randint(1, 9)) if "1" <= c <= "9" else c for c in text[where]]
+            elif entity["label"] == "REGION":
+                text[where] = self.random.choice(Gazetteer.default().alike("".join(text[where])))
         return {**record, "text": "".join(text)}
 
 

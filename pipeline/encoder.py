@@ -15,6 +15,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from pipeline.component import Component, native_bfloat16
 from pipeline.errors import ModelError
 from pipeline.language import has_numeral
+from pipeline.regions import AREA_TAGS, Gazetteer
 from pipeline.schema import Sentence
 from pipeline.words import WORD_TAGS, word_tags
 
@@ -36,10 +37,20 @@ class CharacterEncoder(nn.Module):
         window: characters encoded at once; longer sentences are cut into such pieces.
         use_position: whether the position is used.
         use_words: whether a learned vector for each character's place in its word (pkuseg) is added.
+        use_areas: whether the encoder is shown where names of administrative areas stand, by a learned
+            vector on each of their characters: it cannot know 3,000 counties by heart.
     """
 
     def __init__(
-        self, model, tokenizer, *, heading_characters: int, window: int, use_position: bool, use_words: bool
+        self,
+        model,
+        tokenizer,
+        *,
+        heading_characters: int,
+        window: int,
+        use_position: bool,
+        use_words: bool,
+        use_areas: bool,
     ) -> None:
         super().__init__()
         self.model, self.tokenizer = model, tokenizer
@@ -48,12 +59,16 @@ class CharacterEncoder(nn.Module):
             "window": window,
             "use_position": use_position,
             "use_words": use_words,
+            "use_areas": use_areas,
         }
         self.position = nn.Embedding(_PARTS + 1, model.config.hidden_size)
         nn.init.zeros_(self.position.weight)
         if use_words:
             self.words = nn.Embedding(WORD_TAGS, model.config.hidden_size)
             nn.init.zeros_(self.words.weight)
+        if use_areas:
+            self.areas = nn.Embedding(AREA_TAGS, model.config.hidden_size)
+            nn.init.zeros_(self.areas.weight)
 
     @property
     def dimension(self) -> int:
@@ -67,15 +82,19 @@ class CharacterEncoder(nn.Module):
         pieces = [text[i : i + size] for text in texts for i in range(0, len(text), size)]
         coded, rows = iter(self._coded(pieces)), []
         for text, sentence, heading in zip(texts, sentences, headings, strict=True):
-            windows, places = [], []
+            windows, places, areas = [], [], []
+            tags = Gazetteer.default().tags(text) if self.settings["use_areas"] else None
             for start in range(0, len(text), size):
                 ids, offsets = next(coded)
                 window, place = self._window(known[heading], ids, offsets, min(size, len(text) - start))
                 places.append(np.stack([np.full(len(place), len(windows)), place], 1))
                 windows.append(window)
+                if tags is not None:
+                    behind = [tags[start + a] for a, _ in offsets]
+                    areas.append([0] * (len(window) - len(behind) - 1) + behind + [0])
             told = self.settings["use_position"] and (sentence.section or sentence.position > 0)
             part = min(int(sentence.position * _PARTS), _PARTS - 1) if told else _PARTS
-            rows.append({"windows": windows, "places": np.concatenate(places), "part": part})
+            rows.append({"windows": windows, "places": np.concatenate(places), "part": part, "areas": areas})
             if self.settings["use_words"]:
                 rows[-1]["words"] = word_tags(text)
         return rows
@@ -100,28 +119,31 @@ class CharacterEncoder(nn.Module):
         """Padded input_ids and attention_mask (window, token), gather and words (batch, character), part (batch,)."""
         windows = [w for row in rows for w in row["windows"]]
         width, tall = max(map(len, windows)), max(len(row["places"]) for row in rows)
-        ids = np.full((len(windows), width), self.tokenizer.pad_token_id)
-        mask = np.zeros((len(windows), width), dtype=np.int64)
-        for i, window in enumerate(windows):
-            ids[i, : len(window)], mask[i, : len(window)] = window, 1
+        ids = _padded(windows, width, self.tokenizer.pad_token_id)
+        mask = _padded([[1] * len(window) for window in windows], width, 0)
         gather, first = np.zeros((len(rows), tall), dtype=np.int64), 0
         for i, row in enumerate(rows):
             places = row["places"]
             gather[i, : len(places)] = (first + places[:, 0]) * width + places[:, 1]
             first += len(row["windows"])
         batch = {
-            "input_ids": torch.from_numpy(ids),
-            "attention_mask": torch.from_numpy(mask),
+            "input_ids": ids,
+            "attention_mask": mask,
             "gather": torch.from_numpy(gather),
             "part": torch.tensor([row["part"] for row in rows]),
         }
+        if self.settings["use_areas"]:
+            batch["areas"] = _padded([tags for row in rows for tags in row["areas"]], width, 0)
         if self.settings["use_words"]:
             batch["words"] = nn.utils.rnn.pad_sequence([torch.from_numpy(r["words"]) for r in rows], batch_first=True)
         return batch
 
     def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """(batch, character, dimension) of character vectors."""
-        hidden = self.model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"])
+        told = self.model.get_input_embeddings()(batch["input_ids"])
+        if self.settings["use_areas"]:
+            told = told + self.areas(batch["areas"])
+        hidden = self.model(inputs_embeds=told, attention_mask=batch["attention_mask"])
         flat = hidden.last_hidden_state.reshape(-1, self.dimension)
         vectors = flat[batch["gather"]] + self.position(batch["part"])[:, None]
         return vectors + self.words(batch["words"]) if self.settings["use_words"] else vectors
@@ -151,6 +173,13 @@ class CharacterEncoder(nn.Module):
             raise ModelError(
                 "no encoder can be loaded from here", path=name, mend="run `make pretrain` or name another"
             ) from error
+
+
+def _padded(rows: list[list[int]], width: int, filler: int) -> torch.Tensor:
+    padded = np.full((len(rows), width), filler, dtype=np.int64)
+    for i, row in enumerate(rows):
+        padded[i, : len(row)] = row
+    return torch.from_numpy(padded)
 
 
 @Language.factory("baogao_encoder", assigns=["doc.tensor"], requires=["doc._.sentences"])

@@ -46,6 +46,7 @@ class EncoderSettings:
     window: int
     use_position: bool
     use_words: bool
+    use_areas: bool
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class TrainingSettings:
     weight_decay: float
     relation_weight: float
     attribute_weight: float
-    redraw_digits: float
+    redraw: float
     mask_characters: float
     patience: int
     average: int
@@ -131,6 +132,7 @@ def build(config: ExtractorConfig) -> JointModel:
         window=e.window,
         use_position=e.use_position,
         use_words=e.use_words,
+        use_areas=e.use_areas,
     )
     # on sentences this short the fused kernel's backward pass costs more than it saves
     encoder.model.set_attn_implementation("eager")
@@ -181,7 +183,7 @@ def fit(
         train_dataset=Dataset.from_list([{**r, "length": len(r["text"])} for r in training_data]),
         eval_dataset=validation or None,
         data_collator=Collator(
-            model.encoder, redraw=settings.redraw_digits, mask=settings.mask_characters, seed=settings.seed
+            model.encoder, redraw=settings.redraw, mask=settings.mask_characters, seed=settings.seed
         ),
         optimizers=(optimizer, schedule),
         callbacks=[EarlyStoppingCallback(settings.patience)] if validation else [],

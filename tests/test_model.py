@@ -28,7 +28,7 @@ def configured(encoder, **training):
         config,
         encoder=dataclasses.replace(config.encoder, path=str(encoder)),
         heads=dataclasses.replace(config.heads, dropout=0.0),
-        training=dataclasses.replace(config.training, redraw_digits=0.0, mask_characters=0.0, **training),
+        training=dataclasses.replace(config.training, redraw=0.0, mask_characters=0.0, **training),
     )
 
 
@@ -173,7 +173,7 @@ def test_an_encoder_with_subwords_is_pooled_to_characters(tmp_path, sample):
             vocab_size=len(tokenizer), hidden_size=48, num_hidden_layers=1, num_attention_heads=4, intermediate_size=64
         )
     ).save_pretrained(tmp_path)
-    encoder = CharacterEncoder.pretrained(tmp_path, heading_characters=8, window=300, use_position=True, use_words=False).eval()
+    encoder = CharacterEncoder.pretrained(tmp_path, heading_characters=8, window=300, use_position=True, use_words=False, use_areas=True).eval()
     texts = ["2021年 增长12.5%。", "全市"]
     batch = encoder.collate(encoder.preprocess(texts, [Sentence(0, len(t)) for t in texts]))
     vectors = encoder(batch)

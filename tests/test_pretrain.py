@@ -43,7 +43,7 @@ def test_pretraining_writes_an_encoder_that_loads(corpus, config, tmp_path):
     result = pretrain([corpus / "a.txt"], output, config, work=work)
     assert result["steps"] == 6 and result["perplexity"] > 1
     assert (output / "loss.png").stat().st_size > 1000
-    assert CharacterEncoder.pretrained(output, heading_characters=4, window=100, use_position=True, use_words=False).dimension == 32
+    assert CharacterEncoder.pretrained(output, heading_characters=4, window=100, use_position=True, use_words=False, use_areas=True).dimension == 32
     again = pretrain([corpus / "a.txt"], output, config, work=work, steps=8)
     assert again["steps"] == 8
     assert [p.name for p in work.glob("*/checkpoint-8")] == ["checkpoint-8"]
