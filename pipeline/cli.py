@@ -120,7 +120,7 @@ def _sample(output: Path, rows: int = 12) -> None:
 
 def _cells(fact: dict) -> list[str]:
     def text(part: dict | None) -> str:
-        return part["text"] if part else ""
+        return (part["text"] or "") if part else ""
 
     report = f"{fact['report']['region'] or '?'} {fact['report']['year'] or '?'}"
     value = ("" if fact["bound"] == "=" else fact["bound"] + " ") + fact["value"]["text"]
@@ -158,7 +158,7 @@ _COLOURS = {"value": "bold red", "unit": "magenta", "metric": "green", "period":
 def _coloured(sentence: dict, facts: list[dict]) -> Text:
     text = Text(sentence["text"])
     for fact in facts:
-        parts = [(k, fact[k]) for k in ("value", "unit", "period", "region") if fact[k]]
+        parts = [(k, fact[k]) for k in ("value", "unit", "period", "region") if fact[k] and fact[k]["text"]]
         parts += [("metric", p) for p in (fact["metric"] or {"parts": []})["parts"]]
         for name, part in parts:
             text.stylize(_COLOURS[name], part["start"] - sentence["start"], part["end"] - sentence["start"])

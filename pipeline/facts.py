@@ -3,85 +3,116 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from math import prod
 
 from spacy.tokens import Doc, Span
 
-from pipeline.numerals import parse_numeral
-from pipeline.schema import Fact, Metric, Period, Place, Report, Surface, Unit, Value
+from pipeline.context import Context
+from pipeline.indicators import match_indicator
+from pipeline.numerals import Number, parse_numeral
+from pipeline.schema import Fact, Metric, Report, Sentence, Surface, Unit, Value
 from pipeline.units import parse_unit
 
 __all__ = ["facts_of"]
 
 
-def facts_of(doc: Doc, report: Report) -> Iterator[Fact]:
-    """One fact for each VALUE of `doc`, in text order.
+# words that only point back to a metric named before
+_ELLIPTICAL = frozenset("增幅 增速 涨幅 降幅 增长率 总量 占比 比重 其中 同比".split())
 
-    Periods, areas and indicators keep their text; what they resolve to stays None.
+
+def facts_of(doc: Doc, report: Report) -> Iterator[Fact]:
+    """One fact for each VALUE of `doc`, in text order, resolved in the report's context.
+
+    What neither the sentence nor its context gives stays None.
     """
     links: dict[int, list[tuple[int, str, float]]] = {}
     for value, mention, kind, sure in doc._.relations:
         links.setdefault(value, []).append((mention, kind, sure))
-    sentences = iter(doc._.sentences)
-    sentence = next(sentences, None)
-    text, entities = doc._.source, doc.ents
-    about = {"id": report.id, "region": report.region, "year": report.year}
-    for n, entity in enumerate(entities):
+    context, sentences = Context(doc, report), iter(doc._.sentences)
+    sentence, before = next(sentences, None), None
+    about = {k: getattr(report, k) for k in ("id", "region", "adcode", "level", "year", "date")}
+    about["sources"] = {k: {"source": source, "confidence": sure} for k, (source, sure) in report.sources.items()}
+    for n, entity in enumerate(doc.ents):
         if entity.label_ != "VALUE":
             continue
         while sentence.end <= entity.start:
             sentence = next(sentences)
-        place = {
-            "text": text[sentence.start : sentence.end],
-            "start": sentence.start,
-            "end": sentence.end,
-            "section": sentence.section or None,
-        }
-        yield _fact(doc, entities, n, links.get(n, []), report=about, sentence=place)
+        fact = _fact(doc, n, links.get(n, []), context, sentence, about)
+        fact = _completed(fact, before)
+        if fact.metric is not None:
+            before = fact
+        yield fact
 
 
-def _fact(doc: Doc, entities: tuple[Span, ...], n: int, links: list[tuple[int, str, float]], **where: dict) -> Fact:
-    value, attributes = entities[n], doc._.attributes[n]
+def _completed(fact: Fact, before: Fact | None) -> Fact:
+    """An elliptical metric (增幅) joined to the fuller one before it in the paragraph."""
+    if fact.metric is None or fact.metric.text not in _ELLIPTICAL or before is None:
+        return fact
+    if fact.sentence["start"] - before.sentence["end"] > 1:
+        return fact
+    parts = before.metric.parts + fact.metric.parts
+    metric = replace(before.metric, text="".join(p.text for p in parts), parts=parts, source="paragraph")
+    return replace(fact, metric=metric)
+
+
+def _fact(doc: Doc, n: int, links: list, context: Context, sentence: Sentence, about: dict) -> Fact:
+    entities, value, attributes = doc.ents, doc.ents[n], doc._.attributes[n]
     linked = {kind: sorted(m for m, k, _ in links if k == kind) for _, kind, _ in links}
     first = {kind: entities[numbers[0]] for kind, numbers in linked.items()}
-    kind = attributes["kind"][0]
-    spans = [value] + [entities[m] for m, _, _ in links]
-    sure = [doc._.certainty.get((s.start, s.end), 1.0) for s in spans]
-    sure += [s for _, _, s in links] + [s for _, s in attributes.values()]
+    kind, status = attributes["kind"][0], attributes["status"][0]
+    parsed = parse_numeral(value.text)
+    unit = _unit(first["unit"], rank=kind == "rank") if "unit" in first else None
+    span = {"start": sentence.start, "end": sentence.end, "section": sentence.section or None}
     return Fact(
-        **where,
-        value=_value(value),
-        metric=_metric([entities[m] for m in linked["metric"]]) if "metric" in linked else None,
-        unit=_unit(first["unit"], rank=kind == "rank") if "unit" in first else None,
-        period=Period(*_surface(first["year"])) if "year" in first else None,
-        region=Place(*_surface(first["region"])) if "region" in first else None,
-        base=tuple(_base(entities[m]) for m in linked.get("base", ())),
+        report=about,
+        sentence={"text": doc._.source[sentence.start : sentence.end], **span},
+        value=_value(value, parsed),
+        metric=_metric([entities[m] for m in linked["metric"]], unit, kind) if "metric" in linked else None,
+        unit=unit,
+        period=context.period(first["year"], sentence, status)
+        if "year" in first
+        else context.inherited_period(value, sentence, status),
+        region=context.place(first["region"]) if "region" in first else context.inherited_place(value),
+        base=tuple(
+            (context.period(e, sentence, status) if e.label_ == "YEAR" else context.place(e))
+            for e in (entities[m] for m in linked.get("base", ()))
+        ),
         kind=kind,
         direction=attributes["dir"][0] if "dir" in attributes else None,
-        status=attributes["status"][0],
-        bound=attributes["bound"][0],
-        confidence=round(prod(sure), 4),
+        status=status,
+        bound=_bound(attributes["bound"][0], parsed),
+        confidence=_confidence(doc, n, links),
     )
+
+
+def _bound(said: str, parsed: Number | None) -> str:
+    """The bound of the words around the numeral, else the one that it holds itself (百余, 数十)."""
+    return parsed.bound if said == "=" and parsed is not None else said
+
+
+def _confidence(doc: Doc, n: int, links: list) -> float:
+    spans = [doc.ents[n]] + [doc.ents[m] for m, _, _ in links]
+    sure = [doc._.certainty.get((s.start, s.end), 1.0) for s in spans]
+    sure += [s for _, _, s in links] + [s for _, s in doc._.attributes[n].values()]
+    return round(prod(sure), 4)
 
 
 def _surface(span: Span) -> tuple[str, int, int]:
     return span.text, span.start_char, span.end_char
 
 
-def _value(span: Span) -> Value:
-    parsed = parse_numeral(span.text)
+def _value(span: Span, parsed: Number | None) -> Value:
     if parsed is None:
         return Value(*_surface(span))
     return Value(*_surface(span), parsed.number, parsed.low, parsed.high, parsed.numbers)
 
 
-def _metric(spans: list[Span]) -> Metric:
-    return Metric("".join(s.text for s in spans), tuple(Surface(*_surface(s)) for s in spans))
+def _metric(spans: list[Span], unit: Unit | None, kind: str) -> Metric:
+    text = "".join(s.text for s in spans)
+    indicator = match_indicator(text, unit.dimension if unit else None, kind) or (None, None)
+    return Metric(text, tuple(Surface(*_surface(s)) for s in spans), *indicator)
 
 
 def _unit(span: Span, *, rank: bool) -> Unit:
     return Unit(*_surface(span), *(parse_unit(span.text, rank=rank) or (None, None, None)))
-
-
-def _base(span: Span) -> Period | Place:
-    return (Period if span.label_ == "YEAR" else Place)(*_surface(span))

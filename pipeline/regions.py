@@ -17,7 +17,7 @@ from importlib.resources import files
 
 import numpy as np
 
-__all__ = ["AREA_TAGS", "Area", "Gazetteer", "Region", "area_of", "resolve", "short_name"]
+__all__ = ["AREA_TAGS", "Area", "Gazetteer", "Region", "area_of", "by_code", "issuer_code", "resolve", "short_name"]
 
 COUNTRY = "100000"
 _LEVELS = ("province", "prefecture", "county")
@@ -161,7 +161,7 @@ def resolve(text: str, issuer: str | None) -> Region | None:
     """
     text = re.sub(r"[\s“”]", "", text)
     if text in _COUNTRY:
-        return Region("全国", COUNTRY, "country")
+        return by_code(COUNTRY)
     deictic = _DEICTIC.fullmatch(text)
     if deictic:
         return _deictic(deictic.group(1) or deictic.group(2), issuer)
@@ -180,6 +180,35 @@ def area_of(name: str, within: str | None = None) -> Area | None:
     return _named(re.sub(r"\s", "", name), within)
 
 
+def issuer_code(name: str, text: str) -> str | None:
+    """The code of a report's issuer by its name; among areas of one name (鼓楼区) the one whose prefecture and
+    province the report itself names."""
+    if name in _COUNTRY:
+        return COUNTRY
+    gazetteer = Gazetteer.default()
+    area = area_of(name)
+    if area is not None:
+        return area.code
+    alike = {gazetteer.current(a).code for a in gazetteer.named.get(name, ())}
+
+    def told(code: str) -> int:
+        above = (gazetteer.areas[c] for c in lineage(code)[1:] if c in gazetteer.areas)
+        return sum(text.count(short_name(a.name)) for a in above)
+
+    ordered = sorted(((told(code), code) for code in alike), reverse=True)
+    if ordered and ordered[0][0] > 0 and (len(ordered) == 1 or ordered[0][0] > ordered[1][0]):
+        return ordered[0][1]
+    return None
+
+
+def by_code(code: str) -> Region | None:
+    """The area of a code; None for one that is not in force."""
+    if code == COUNTRY:
+        return Region("全国", COUNTRY, "country")
+    area = Gazetteer.default().areas.get(code)
+    return None if area is None else as_region(area)
+
+
 def as_region(area: Area) -> Region:
     return Region(area.name, area.code, area.level)
 
@@ -187,7 +216,7 @@ def as_region(area: Area) -> Region:
 def _deictic(rank: str, issuer: str | None) -> Region | None:
     """The nearest of the issuer and the areas above it that is called so."""
     if rank == "国":
-        return Region("全国", COUNTRY, "country")
+        return by_code(COUNTRY)
     areas = Gazetteer.default().areas
     above = [areas[code] for code in lineage(issuer) if code in areas] if issuer else []
     # 全区 is never a 地区

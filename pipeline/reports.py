@@ -10,9 +10,12 @@ from pathlib import Path
 
 from pipeline.language import section_tree
 from pipeline.readers import SUFFIXES, read_text
+from pipeline.regions import by_code, issuer_code
 from pipeline.schema import Report, Section
 
 __all__ = ["SUFFIXES", "from_text", "read_report"]
+
+Source = tuple[str, float]
 
 # Lines that are page furniture wherever they stand: whole-line matches only.
 _FURNITURE = re.compile(
@@ -72,12 +75,20 @@ def from_text(
     report = Report(id or hashlib.sha256(text.encode()).hexdigest()[:16], text, sections=find_sections(text))
     head = text[:1500]
     date = _date(head)
+    region, region_source = (region, ("given", 1.0)) if region else _region(head, name)
+    year, year_source = (year, ("given", 1.0)) if year else _year(head, name, date)
+    sources = {"region": region_source, "year": year_source, "date": ("head", 0.97) if date else None}
+    adcode = issuer_code(region, f"{name}\n{text}") if region else None
+    area = by_code(adcode) if adcode else None
     return replace(
         report,
         title=title or _title(head) or name,
-        region=region or _region(head, name),
-        year=year or _year(head, name, date),
+        region=region,
+        adcode=adcode,
+        level=area.level if area else "zone" if region and re.search("开发区|新区|园区|示范区|实验区", region) else None,
+        year=year,
         date=date,
+        sources={k: v for k, v in sources.items() if v},
     )
 
 
@@ -148,38 +159,38 @@ def _date(head: str) -> str | None:
     return f"{year:04d}-{month:02d}-{day:02d}" if 1 <= month <= 12 and 1 <= day <= 31 else None
 
 
-def _region(head: str, name: str) -> str | None:
+def _region(head: str, name: str) -> tuple[str | None, Source | None]:
     """The issuer: from the assembly's line, the speaker's words, the title, then the file's name."""
-    for pattern in (_ASSEMBLY, _SPEAKER_AREA, _TITLE_AREA):
+    for pattern, source in ((_ASSEMBLY, ("assembly", 0.98)), (_SPEAKER_AREA, ("speaker", 0.97)), (_TITLE_AREA, ("title", 0.9))):
         for match in pattern.finditer(head):
             area = _NOISE_BEFORE_AREA.sub("", match.group(1))
             area = re.sub(r"^(?:中国共产党|中共)", "", area)
             if area.startswith("全国"):
-                return "全国"
+                return "全国", source
             if len(area) >= 3 and area[-1] in "省市县区州盟旗":
-                return area
+                return area, source
     if "我代表国务院" in head or "国务院" in name:
-        return "全国"
+        return "全国", ("speaker", 0.95)
     match = re.search(rf"({_HAN}{{2,10}}?(?:省|市|县|区|州|盟|旗))", _NOISE_BEFORE_AREA.sub("", name))
-    return match.group(1) if match else None
+    return (match.group(1), ("file name", 0.8)) if match else (None, None)
 
 
-def _year(head: str, name: str, date: str | None) -> int | None:
+def _year(head: str, name: str, date: str | None) -> tuple[int | None, Source | None]:
     """The year a report plans for: of its date, its title, then the file's name.
 
-    A congress that meets in December hears next year's report (2022年12月30日: the report of 2023).
+    A congress that meets in November or December hears next year's report (2022年12月30日: the report of 2023).
     """
     if date:
         year, month = int(date[:4]), int(date[5:7])
-        return year + (month == 12)
-    for text in (_title(head) or "", name):
+        return year + (month >= 11), ("date", 0.97)
+    for text, source in ((_title(head) or "", ("title", 0.9)), (name, ("file name", 0.8))):
         match = re.search(r"(?<!\d)((?:19|20)\d\d)(?!\d)", text)
         if match:
-            return int(match.group(1))
+            return int(match.group(1)), source
         match = re.search(r"([一二○〇零Ｏ九][一二三四五六七八九○〇零Ｏ]{3})年", text)
         if match:
-            return int("".join(str(_CHINESE_DIGIT[c]) for c in match.group(1)))
-    return None
+            return int("".join(str(_CHINESE_DIGIT[c]) for c in match.group(1))), source
+    return None, None
 
 
 def find_sections(text: str) -> tuple[Section, ...]:

@@ -74,8 +74,9 @@ class Sentence:
 class Report:
     """A report as read: its text, fixed once, and what is known of it.
 
-    Offsets everywhere are Unicode code points into `text`, half-open. `region`, `year` and `date`
-    (ISO 8601) are None where the report does not say.
+    Offsets everywhere are Unicode code points into `text`, half-open. `region`, its `adcode` and
+    `level`, `year` (the one it plans for) and `date` of delivery (ISO 8601) are None where the report
+    does not say. `sources` says for region, year and date where it was found and how surely (0 to 1).
     """
 
     id: str
@@ -85,6 +86,9 @@ class Report:
     year: int | None = None
     date: str | None = None
     sections: tuple[Section, ...] = ()
+    adcode: str | None = None
+    level: str | None = None
+    sources: dict[str, tuple[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -98,11 +102,16 @@ class Surface:
 
 @dataclass(frozen=True)
 class Metric:
-    """What is measured: its parts in text order, their joined text, the canonical indicator."""
+    """What is measured: its parts in text order, their joined text, the canonical indicator and how well it fits.
+
+    `source` is "sentence", or "paragraph" where an elliptical metric (增幅) took the one before it.
+    """
 
     text: str
     parts: tuple[Surface, ...]
     indicator: str | None = None
+    indicator_score: float | None = None
+    source: str = "sentence"
 
 
 @dataclass(frozen=True)
@@ -125,18 +134,28 @@ class Unit(Surface):
 
 
 @dataclass(frozen=True)
-class Period(Surface):
-    """A time expression; `start_date` and `end_date` are ISO 8601; `source` says where it stands."""
+class Period:
+    """A time expression; `start_date` and `end_date` are ISO 8601.
 
+    `source` says where it was taken from: sentence, paragraph, section or report. Text and offsets are
+    None where only a heading or the report says it.
+    """
+
+    text: str | None
+    start: int | None
+    end: int | None
     start_date: str | None = None
     end_date: str | None = None
     source: str = "sentence"
 
 
 @dataclass(frozen=True)
-class Place(Surface):
-    """An area; `source` says where it stands."""
+class Place:
+    """An area, its official name, six-digit code and level; text, offsets and `source` as in `Period`."""
 
+    text: str | None
+    start: int | None
+    end: int | None
     name: str | None = None
     adcode: str | None = None
     level: str | None = None
@@ -147,7 +166,7 @@ class Place(Surface):
 class Fact:
     """One VALUE with everything it points to: one line of the output.
 
-    `report` holds id, region and year; `sentence` text, start, end and section. `confidence` is the
+    `report` holds id, region, adcode, level, year, date and sources; `sentence` text, start, end and section. `confidence` is the
     product of the model's probabilities for the mentions, links and attributes of the fact.
     """
 

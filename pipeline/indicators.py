@@ -1,0 +1,124 @@
+"""Names of metrics -> indicators of the catalogue (`indicators.yaml`)."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from pipeline.words import words
+
+__all__ = ["Indicator", "catalogue", "match_indicator"]
+
+# what may stand around an indicator's name without changing it
+_BEFORE = re.compile(
+    r"^(?:全市|全省|全县|全区|全州|全国|全盟|全旗|我市|我省|我县|我区|我国|全年|全社会(?=用电|R&D|研发|消费品)|累计|预计|实现|完成|达到|其中|年均|当年|本级|同期|辖区|地方(?=一般公共))+"
+)
+_BEHIND = re.compile(r"(?:年均|年平均|同比|累计|预期|名义|实际)?(?:增长速度|增长率|增速|增长|增幅|涨幅|增长目标|目标|总量|规模|数量|总数|数额)$")
+# words that may differ: 城镇常住居民人均可支配收入 is 城镇居民人均可支配收入
+_NEUTRAL = frozenset("的 总 额 量 数 值 共 约 常住 完成 实现 累计 总量 总额 数量 人数 总数 规模 及 和 与 、 等 均 年末 年 新 达".split())
+# an indicator's dimension -> the dimensions of units that a level of it may have
+_UNITS = {
+    "money": ("money_cny", "money_usd", "money_hkd", "money_eur", "ratio"),
+    "share": ("ratio", "percentage_points"),
+    "area": ("area",),
+    "mass": ("mass",),
+    "length": ("length",),
+    "volume": ("volume", "mass"),
+    "power": ("power",),
+    "energy": ("energy", "mass"),
+    "persons": ("people", "people_times", "count"),
+    "households": ("households", "people", "count"),
+    "time": ("time", "count", "workday"),
+}
+
+
+@dataclass(frozen=True)
+class Indicator:
+    """One entry of the catalogue: what it is called, what its values are counted in, the usual kinds."""
+
+    code: str
+    zh: str
+    en: str
+    aliases: tuple[str, ...]
+    dimension: str
+    kinds: tuple[str, ...]
+
+
+@cache
+def catalogue() -> dict[str, Indicator]:
+    """The indicators by code."""
+    import yaml
+
+    rows = yaml.load(files("pipeline").joinpath("indicators.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
+    made = (Indicator(**{**r, "aliases": tuple(r["aliases"]), "kinds": tuple(r["kinds"])}) for r in rows)
+    return {indicator.code: indicator for indicator in made}
+
+
+@cache
+def _by_name() -> dict[str, str]:
+    names: dict[str, str] = {}
+    for indicator in catalogue().values():
+        for name in (indicator.zh, *indicator.aliases):
+            names[_plain(name)] = indicator.code
+    # a name without 总额 and the like stands for its indicator unless another bears it
+    for name, code in list(names.items()):
+        names.setdefault(_bare(name), code)
+    return names
+
+
+@cache
+def _by_words() -> dict[frozenset[str], str | None]:
+    """Sets of content words -> the one indicator that has them, or None where several do."""
+    found: dict[frozenset[str], str | None] = {}
+    for name, code in _by_name().items():
+        key = _content(name)
+        found[key] = code if found.get(key, code) == code else None
+    return found
+
+
+def _plain(text: str) -> str:
+    text = unicodedata.normalize("NFKC", text).upper()
+    return re.sub(r"[\s“”\"'‘’·]|\([^)]*\)", "", text)
+
+
+def _bare(text: str) -> str:
+    return _BEHIND.sub("", _BEFORE.sub("", text)) or text
+
+
+def _content(text: str) -> frozenset[str]:
+    return frozenset(word for word in words(text) if word not in _NEUTRAL)
+
+
+@cache
+def match_indicator(text: str, dimension: str | None = None, kind: str = "level") -> tuple[str, float] | None:
+    """(code, score) of the indicator that a metric's text names, or None.
+
+    Args:
+        text: the joined text of a fact's METRIC.
+        dimension: of the fact's unit, where known; an indicator that cannot be counted so is none.
+        kind: of the fact; units say nothing of rates, changes, multiples, shares and ranks.
+
+    Returns:
+        The score is 1 for a name of the catalogue, 0.95 for one with growth words or an area around it,
+        0.9 for the same words in another order or with neutral ones between.
+    """
+    plain = _plain(text)
+    names = _by_name()
+    if plain in names:
+        found = names[plain], 1.0
+    elif _bare(plain) in names:
+        found = names[_bare(plain)], 0.95
+    else:
+        content = _content(_bare(plain))
+        code = _by_words().get(content) if len(content) > 1 else None
+        found = (code, 0.9) if code else None
+    if found and kind == "level" and dimension and not _fits(catalogue()[found[0]].dimension, dimension):
+        return None
+    return found
+
+
+def _fits(wanted: str, given: str) -> bool:
+    return wanted not in _UNITS or given in _UNITS[wanted]
