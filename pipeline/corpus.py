@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import AnnotationError
 from pipeline.language import has_numeral
+from pipeline.regions import area_of
 from pipeline.schema import ATTRIBUTES, LABELS, MAX_LINKS, RELATIONS, Sentence
 
 if TYPE_CHECKING:
@@ -263,6 +264,7 @@ def statistics(records: Sequence[dict]) -> dict[str, int | float]:
         "sentences": len(records),
         "documents": len({r["meta"]["doc"] for r in records}),
         "issuers": len({r["meta"].get("region") for r in records} - {"", None}),
+        "provinces": len(_provinces(records)),
         "names and words of areas": len(places),
         "report years": f"{years[0]}–{years[-1]}" if years else "",
         "mean length": round(sum(lengths) / max(1, len(lengths)), 1),
@@ -270,6 +272,11 @@ def statistics(records: Sequence[dict]) -> dict[str, int | float]:
         "facts a sentence": " ".join(f"{n}:{facts[n]}" for n in sorted(facts)),
     }
     return head | dict(sorted(counts.items()))
+
+
+def _provinces(records: Sequence[dict]) -> set[str]:
+    areas = (area_of(name) for name in {r["meta"].get("region") or "" for r in records})
+    return {area.code[:2] for area in areas if area}
 
 
 def _surfaces(record: dict, label: str) -> list[str]:

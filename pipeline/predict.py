@@ -18,7 +18,7 @@ from pipeline.language import mark_sentences
 from pipeline.mentions import Mentions
 from pipeline.relations import Relations
 
-__all__ = ["DEFAULT_MODEL", "FORMAT", "assemble", "load", "predict", "to_record", "with_gold"]
+__all__ = ["DEFAULT_MODEL", "FORMAT", "assemble", "load", "predict", "record_doc", "to_record", "with_gold"]
 
 DEFAULT_MODEL = Path(__file__).resolve().parent.parent / "models" / "extractor"
 FORMAT = 1
@@ -63,7 +63,7 @@ def predict(nlp: Language, records: Iterable[dict], *, batch_size: int = 256) ->
 
     def docs() -> Iterator[tuple[Doc, dict]]:
         for record in records:
-            yield _doc(nlp, record), record
+            yield record_doc(nlp, record), record
 
     encoder = nlp.get_pipe("encoder")
     skipped, encoder.skip_plain = encoder.skip_plain, False
@@ -74,7 +74,8 @@ def predict(nlp: Language, records: Iterable[dict], *, batch_size: int = 256) ->
         encoder.skip_plain = skipped
 
 
-def _doc(nlp: Language, record: dict) -> Doc:
+def record_doc(nlp: Language, record: dict) -> Doc:
+    """A Doc of one sentence, in the context that the record gives."""
     doc = nlp.make_doc(record["text"])
     doc._.sentences = [sentence_of(record)] if record["text"] else []
     return doc
@@ -84,7 +85,7 @@ def with_gold(nlp: Language, records: Iterable[dict]) -> Iterator[dict]:
     """Records whose mentions are gold and whose relations and attributes are the model's."""
     components = [nlp.get_pipe(name) for name in ("encoder", "relations", "attributes")]
     for record in records:
-        doc = _doc(nlp, record)
+        doc = record_doc(nlp, record)
         skipped, components[0].skip_plain = components[0].skip_plain, False
         doc.ents = [Span(doc, e["start_offset"], e["end_offset"], e["label"]) for e in record["entities"]]
         for component in components:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -205,13 +206,14 @@ def _better_of_average(trainer: JointTrainer, work: Path, number: int) -> dict[s
     return best
 
 
-def train(config: ExtractorConfig, output: Path, *, work: Path) -> dict:
+def train(config: ExtractorConfig, output: Path, *, work: Path, silver: Sequence[Path] = ()) -> dict:
     """Train an extractor and write it to `output`, ready for `spacy.load`.
 
     Args:
         config: the resolved configs/extractor.cfg.
         output: folder of the model: components, resolved config, scores, card.
         work: folder of the runs' checkpoints; a killed run goes on, one with other settings or data begins anew.
+        silver: further records to train on, never to validate on (`baogao label`).
 
     Returns:
         The scores on the validation documents, as `evaluate.score` gives them.
@@ -225,18 +227,19 @@ def train(config: ExtractorConfig, output: Path, *, work: Path) -> dict:
     )
     if not training_data:
         raise AnnotationError("no sentence to train on", path=config.data.annotations[0], mend="add annotations")
+    labelled = list(load_dataset(list(silver))) if silver else []
     log.info("%d sentences to train on, %d to validate on", len(training_data), len(validation))
     set_seed(config.training.seed)
     model = build(config)
-    data_sha256 = content_hash(records)
+    data_sha256 = content_hash(records + labelled)
     weights = sorted(Path(config.encoder.path).glob("*.safetensors"))
-    fit(model, training_data, validation, config.training, run_folder(work, as_text(config), data_sha256, files=weights))
+    fit(model, training_data + labelled, validation, config.training, run_folder(work, as_text(config), data_sha256, files=weights))
     nlp = assemble(model.modules_by_name)
     scores = score(validation, list(predict(nlp, validation)))
     nlp.meta.update(name="extractor", version="1", description="Quantitative facts of Chinese government reports")
     nlp.to_disk(output)
     (output / "config.resolved.cfg").write_text(as_text(config), encoding="utf-8")
-    facts = {"sentences": len(training_data), "data_sha256": data_sha256, "validation": scores}
+    facts = {"sentences": len(training_data), "silver": len(labelled), "data_sha256": data_sha256, "validation": scores}
     (output / "scores.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     card = extractor_card(
         sentences=len(training_data), data_sha256=data_sha256, encoder=config.encoder.path, scores=scores
