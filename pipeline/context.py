@@ -9,6 +9,7 @@ that opens its paragraph, else the issuer. Each says from where: paragraph, sect
 from __future__ import annotations
 
 import re
+import unicodedata
 from bisect import bisect_right
 from dataclasses import replace
 
@@ -20,9 +21,13 @@ from pipeline.schema import Period, Place, Report, Sentence
 
 __all__ = ["Context"]
 
-_PLAN = re.compile(r"目标|安排|部署|今后|未来|重点工作|工作重点|总体要求|总体思路|展望|计划|打算|主要任务|工作任务|奋斗|建议|谋划|十[四五六]五.{0,6}规划")
+_PLAN = re.compile(r"目标|安排|部署|今后|未来|重点工作|工作重点|总体要求|总体思路|展望|计划|打算|任务|方针|奋斗|建议|谋划|十[四五六]五.{0,6}规划")
 _REVIEW = re.compile(r"回顾|总结|过去|以来|成就|成绩|工作情况|主要工作$|五年来|一年来|执行情况|完成情况")
-_YEARS_IN_HEADING = re.compile(r"(?:19|20)\d\d[-—–~至到](?:19|20)\d\d年|(?:19|20)\d\d年|过去的?[一二三四五六七八九十\d]+年|(?:今后|未来)[一二三四五六七八九十\d]+年|“?十[一二三四五六]五”?(?:时期|期间)|今年|去年")
+_YEARS_IN_HEADING = re.compile(r"(?:19|20)\d\d[-—–~至到](?:19|20)\d\d年|(?:19|20)\d\d年|过去的?[一二三四五六七八九十\d]+年|(?:今后|未来)[一二三四五六七八九十\d]+年|“?十?[一二三四五六七八九]五”?(?=时期|期间|计划)|今年|去年")
+# 连续五年, 两年 say how long something has lasted, 上年 what it is compared with: not when the rest of the paragraph is
+_NOT_GOVERNING = re.compile(r"连续|[一二两三四六七八九十]+年$|上一?年")
+_DONE = re.compile(r"已|去年|截至|目前|现有|累计|以来|今天|了")
+_SURE = 0.9
 # a clock against which a word that counts from the report's own year reads otherwise
 _FAR = 40
 
@@ -36,7 +41,11 @@ class Context:
         linked: dict[int, set[str]] = {}
         for _, mention, kind, _ in doc._.relations:
             linked.setdefault(mention, set()).add(kind)
-        governing = [n for n, e in enumerate(doc.ents) if e.label_ == "YEAR" and "base" not in linked.get(n, ())]
+        governing = [
+            n
+            for n, e in enumerate(doc.ents)
+            if e.label_ == "YEAR" and "base" not in linked.get(n, ()) and not _NOT_GOVERNING.match(e.text)
+        ]
         self.years = [doc.ents[n] for n in governing]
         self.starts = [span.start for span in self.years]
         opening = (n for n, e in enumerate(doc.ents) if e.label_ == "REGION" and "region" in linked.get(n, ()))
@@ -64,14 +73,26 @@ class Context:
     def _planned(self, sentence: Sentence) -> bool | None:
         """Whether the headings, the nearest first, say that plans follow; None where they do not say."""
         for title in reversed(sentence.section.split(" / ")):
-            year = re.search(r"(?:19|20)\d\d(?=年)", title)
-            if year and self.report.year:
-                return int(year.group()) >= self.report.year
+            named = self._named(title, Clock(self.report.year, self.report.year)) if self.report.year else None
+            if named:
+                return int(named[1][:4]) >= self.report.year
             if _REVIEW.search(title):
                 return False
             if _PLAN.search(title):
                 return True
         return None
+
+    def status(self, said: str, sure: float, sentence: Sentence, text: str) -> str:
+        """The status of a fact: the model's, but target under a heading of plans where it is unsure and nothing says done."""
+        unsure = said == "actual" and sure < _SURE and not _DONE.search(text)
+        return "target" if unsure and self._planned(sentence) else said
+
+    @staticmethod
+    def _named(title: str, clock: Clock) -> tuple[str, str] | None:
+        """The period that a heading names; the first of several (过去五年及2007年)."""
+        plain = unicodedata.normalize("NFKC", title)
+        spans = (parse_period(text, clock) for text in _YEARS_IN_HEADING.findall(plain))
+        return next(filter(None, spans), None)
 
     def period(self, span: Span, sentence: Sentence, status: str) -> Period:
         """The period of a YEAR mention."""
@@ -95,8 +116,7 @@ class Context:
         if clock is None:
             return None
         for title in reversed(sentence.section.split(" / ")):
-            named = _YEARS_IN_HEADING.search(title)
-            dates = parse_period(named.group(), clock) if named else None
+            dates = self._named(title, clock)
             if dates and (status == "target") == (dates[1][:4] >= str(clock.report)):
                 return Period(None, None, None, *dates, source="section")
         source = "report" if self._planned(sentence) is None else "section"

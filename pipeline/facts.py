@@ -60,13 +60,14 @@ def _fact(doc: Doc, n: int, links: list, context: Context, sentence: Sentence, a
     entities, value, attributes = doc.ents, doc.ents[n], doc._.attributes[n]
     linked = {kind: sorted(m for m, k, _ in links if k == kind) for _, kind, _ in links}
     first = {kind: entities[numbers[0]] for kind, numbers in linked.items()}
-    kind, status = attributes["kind"][0], attributes["status"][0]
+    text = doc._.source[sentence.start : sentence.end]
+    kind, status = attributes["kind"][0], context.status(*attributes["status"], sentence, text)
     parsed = parse_numeral(value.text)
     unit = _unit(first["unit"], rank=kind == "rank") if "unit" in first else None
     span = {"start": sentence.start, "end": sentence.end, "section": sentence.section or None}
     return Fact(
         report=about,
-        sentence={"text": doc._.source[sentence.start : sentence.end], **span},
+        sentence={"text": text, **span},
         value=_value(value, parsed),
         metric=_metric([entities[m] for m in linked["metric"]], unit, kind) if "metric" in linked else None,
         unit=unit,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -33,6 +34,10 @@ _UNITS = {
     "households": ("households", "people", "count"),
     "time": ("time", "count", "workday"),
 }
+
+
+_MAY_DIFFER = frozenset("".join(_NEUTRAL))
+_ALIKE, _CANDIDATES = 0.6, 6
 
 
 @dataclass(frozen=True)
@@ -70,13 +75,29 @@ def _by_name() -> dict[str, str]:
 
 
 @cache
-def _by_words() -> dict[frozenset[str], str | None]:
-    """Sets of content words -> the one indicator that has them, or None where several do."""
-    found: dict[frozenset[str], str | None] = {}
-    for name, code in _by_name().items():
-        key = _content(name)
-        found[key] = code if found.get(key, code) == code else None
+def _by_bigram() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name in _by_name():
+        for gram in _bigrams(name):
+            found.setdefault(gram, []).append(name)
     return found
+
+
+def _bigrams(text: str) -> set[str]:
+    return {text[i : i + 2] for i in range(len(text) - 1)}
+
+
+def _of_the_same_words(text: str) -> str | None:
+    """The name of the catalogue that has the same content words, among those most alike in their characters."""
+    grams, shared = _bigrams(text), Counter()
+    for gram in grams:
+        shared.update(_by_bigram().get(gram, ()))
+    likeness = {name: 2 * n / (len(grams) + len(name) - 1) for name, n in shared.items()}
+    for name in sorted(likeness, key=lambda name: (-likeness[name], name))[:_CANDIDATES]:
+        # cutting words costs most: first see that no other character makes the difference
+        if likeness[name] >= _ALIKE and set(name) ^ set(text) <= _MAY_DIFFER and _content(name) == _content(text):
+            return name
+    return None
 
 
 def _plain(text: str) -> str:
@@ -88,6 +109,7 @@ def _bare(text: str) -> str:
     return _BEHIND.sub("", _BEFORE.sub("", text)) or text
 
 
+@cache
 def _content(text: str) -> frozenset[str]:
     return frozenset(word for word in words(text) if word not in _NEUTRAL)
 
@@ -112,9 +134,8 @@ def match_indicator(text: str, dimension: str | None = None, kind: str = "level"
     elif _bare(plain) in names:
         found = names[_bare(plain)], 0.95
     else:
-        content = _content(_bare(plain))
-        code = _by_words().get(content) if len(content) > 1 else None
-        found = (code, 0.9) if code else None
+        name = _of_the_same_words(_bare(plain))
+        found = (names[name], 0.9) if name else None
     if found and kind == "level" and dimension and not _fits(catalogue()[found[0]].dimension, dimension):
         return None
     return found

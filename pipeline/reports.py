@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipeline.language import section_tree
 from pipeline.readers import SUFFIXES, read_text
-from pipeline.regions import by_code, issuer_code
+from pipeline.regions import Gazetteer, by_code, issuer_code
 from pipeline.schema import Report, Section
 
 __all__ = ["SUFFIXES", "from_text", "read_report"]
@@ -172,7 +172,10 @@ def _region(head: str, name: str) -> tuple[str | None, Source | None]:
     if "我代表国务院" in head or "国务院" in name:
         return "全国", ("speaker", 0.95)
     match = re.search(rf"({_HAN}{{2,10}}?(?:省|市|县|区|州|盟|旗))", _NOISE_BEFORE_AREA.sub("", name))
-    return (match.group(1), ("file name", 0.8)) if match else (None, None)
+    if match:
+        return match.group(1), ("file name", 0.8)
+    known = [name[a:b] for a, b in Gazetteer.default().find(name)]
+    return (known[-1], ("file name", 0.7)) if known else (None, None)
 
 
 def _year(head: str, name: str, date: str | None) -> tuple[int | None, Source | None]:

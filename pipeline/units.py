@@ -67,7 +67,7 @@ def parse_unit(text: str, *, rank: bool = False) -> tuple[str, str, float] | Non
     above, below = parts[0], parts[2::2]
     unit = _registry().Unit(above) / _registry().Unit("*".join(below)) if below else _registry().Unit(above)
     quantity = (1 * unit).to_base_units()
-    names = ["%" if n == "百分之" else n for n in (_canonical(p) for p in (above, *below))]
+    names = [_canonical(part) for part in (above, *below)]
     canonical = names[0] + ("/" + "·".join(names[1:]) if below else "")
     return canonical, _dimension(unit, canonical), float(f"{quantity.magnitude:.12g}")
 
@@ -77,7 +77,7 @@ def _named(part: str) -> bool:
 
 
 def _canonical(part: str) -> str:
-    return _registry().get_name(part, case_sensitive=True) if part not in ("百分之",) else part
+    return {"百分之": "%", "千分之": "‰"}.get(part) or _registry().get_name(part, case_sensitive=True)
 
 
 def _dimension(unit: pint.Unit, canonical: str) -> str:
