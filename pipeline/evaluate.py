@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 
 from pipeline.schema import ATTRIBUTES
 
-__all__ = ["markdown", "score"]
+__all__ = ["View", "markdown", "same_fact", "score"]
 
 Span = tuple[int, int]
 _ALWAYS = ("entity", "relation", "fact", "fact~")
 
 
-class _View:
+class View:
     """A record as sets: mentions, links and, per VALUE span, its attributes and arguments."""
 
     def __init__(self, record: dict) -> None:
@@ -54,7 +54,7 @@ def score(gold: Sequence[dict], predicted: Sequence[dict]) -> dict[str, dict[str
     right, asked = Counter(), Counter()
     found = {str(p["id"]): p for p in predicted}
     for record in gold:
-        g, p = _View(record), _View(found.get(str(record["id"]), {}))
+        g, p = View(record), View(found.get(str(record["id"]), {}))
         for view, into in ((g, golds), (p, guesses)):
             _count(view, into)
         for mention in g.mentions & p.mentions:
@@ -81,7 +81,7 @@ def score(gold: Sequence[dict], predicted: Sequence[dict]) -> dict[str, dict[str
     return table
 
 
-def _count(view: _View, into: Counter) -> None:
+def _count(view: View, into: Counter) -> None:
     for mention in view.mentions:
         into["entity"] += 1
         into[f"entity/{mention[2]}"] += 1
@@ -93,7 +93,7 @@ def _count(view: _View, into: Counter) -> None:
         into[name] += len(view.arguments)
 
 
-def _half_overlapping(gold: _View, predicted: _View) -> int:
+def _half_overlapping(gold: View, predicted: View) -> int:
     left = [m[:2] for m in sorted(predicted.mentions) if m[2] == "METRIC"]
     hits = 0
     for mention in sorted(gold.mentions):

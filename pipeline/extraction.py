@@ -69,7 +69,7 @@ def analyse(nlp: Language, reports: Iterable[Report]) -> Iterator[tuple[Report, 
             yield doc, report
 
     for doc, report in nlp.pipe(docs(), as_tuples=True, batch_size=_AT_ONCE):
-        yield report, list(facts_of(doc, report))
+        yield report, list(facts_of(doc, report, calibration=nlp.meta.get("baogao_calibration", (1.0, 0.0))))
 
 
 def extract(source: Path | str | Report, *, nlp: Language | None = None, **known) -> Iterator[Fact]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from math import prod
 
 from spacy.tokens import Doc, Span
 
+from pipeline.calibration import apply, raw
 from pipeline.context import Context
 from pipeline.indicators import match_indicator
 from pipeline.numerals import Number, parse_numeral
@@ -21,10 +21,11 @@ __all__ = ["facts_of"]
 _ELLIPTICAL = frozenset("增幅 增速 涨幅 降幅 增长率 总量 占比 比重 其中 同比".split())
 
 
-def facts_of(doc: Doc, report: Report) -> Iterator[Fact]:
+def facts_of(doc: Doc, report: Report, *, calibration: Sequence[float] = (1.0, 0.0)) -> Iterator[Fact]:
     """One fact for each VALUE of `doc`, in text order, resolved in the report's context.
 
-    What neither the sentence nor its context gives stays None.
+    What neither the sentence nor its context gives stays None. `calibration` is the line of
+    `calibration.fit`, as the model's meta holds it.
     """
     links: dict[int, list[tuple[int, str, float]]] = {}
     for value, mention, kind, sure in doc._.relations:
@@ -38,8 +39,8 @@ def facts_of(doc: Doc, report: Report) -> Iterator[Fact]:
             continue
         while sentence.end <= entity.start:
             sentence = next(sentences)
-        fact = _fact(doc, n, links.get(n, []), context, sentence, about)
-        fact = _completed(fact, before)
+        confidence = apply(raw(doc, n, links.get(n, [])), calibration)
+        fact = _completed(_fact(doc, n, links.get(n, []), context, sentence, about, confidence), before)
         if fact.metric is not None:
             before = fact
         yield fact
@@ -56,7 +57,7 @@ def _completed(fact: Fact, before: Fact | None) -> Fact:
     return replace(fact, metric=metric)
 
 
-def _fact(doc: Doc, n: int, links: list, context: Context, sentence: Sentence, about: dict) -> Fact:
+def _fact(doc: Doc, n: int, links: list, context: Context, sentence: Sentence, about: dict, confidence: float) -> Fact:
     entities, value, attributes = doc.ents, doc.ents[n], doc._.attributes[n]
     linked = {kind: sorted(m for m, k, _ in links if k == kind) for _, kind, _ in links}
     first = {kind: entities[numbers[0]] for kind, numbers in linked.items()}
@@ -83,20 +84,13 @@ def _fact(doc: Doc, n: int, links: list, context: Context, sentence: Sentence, a
         direction=attributes["dir"][0] if "dir" in attributes else None,
         status=status,
         bound=_bound(attributes["bound"][0], parsed),
-        confidence=_confidence(doc, n, links),
+        confidence=round(confidence, 4),
     )
 
 
 def _bound(said: str, parsed: Number | None) -> str:
     """The bound of the words around the numeral, else the one that it holds itself (百余, 数十)."""
     return parsed.bound if said == "=" and parsed is not None else said
-
-
-def _confidence(doc: Doc, n: int, links: list) -> float:
-    spans = [doc.ents[n]] + [doc.ents[m] for m, _, _ in links]
-    sure = [doc._.certainty.get((s.start, s.end), 1.0) for s in spans]
-    sure += [s for _, _, s in links] + [s for _, s in doc._.attributes[n].values()]
-    return round(prod(sure), 4)
 
 
 def _surface(span: Span) -> tuple[str, int, int]:

@@ -167,7 +167,7 @@ class Fact:
     """One VALUE with everything it points to: one line of the output.
 
     `report` holds id, region, adcode, level, year, date and sources; `sentence` text, start, end and section. `confidence` is the
-    product of the model's probabilities for the mentions, links and attributes of the fact.
+    calibrated probability that the fact is right (`pipeline.calibration`).
     """
 
     report: dict

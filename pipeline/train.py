@@ -17,6 +17,8 @@ from transformers import EarlyStoppingCallback, Trainer, TrainingArguments, set_
 from transformers.trainer_utils import get_last_checkpoint
 
 from pipeline.attributes import AttributeHead
+from pipeline.calibration import apply, outcomes, plot
+from pipeline.calibration import fit as fit_line
 from pipeline.cards import extractor_card
 from pipeline.collate import Collator
 from pipeline.component import Module, native_bfloat16
@@ -237,7 +239,10 @@ def train(config: ExtractorConfig, output: Path, *, work: Path, silver: Sequence
     nlp = assemble(model.modules_by_name)
     scores = score(validation, list(predict(nlp, validation)))
     nlp.meta.update(name="extractor", version="1", description="Quantitative facts of Chinese government reports")
+    pairs = list(outcomes(nlp, validation))
+    line = nlp.meta["baogao_calibration"] = fit_line(pairs)
     nlp.to_disk(output)
+    plot([(apply(p, line), right) for p, right in pairs], output / "reliability.png")
     (output / "config.resolved.cfg").write_text(as_text(config), encoding="utf-8")
     facts = {"sentences": len(training_data), "silver": len(labelled), "data_sha256": data_sha256, "validation": scores}
     (output / "scores.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
