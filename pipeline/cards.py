@@ -8,8 +8,11 @@ _SHOWN = ("entity", "entity/VALUE", "entity/UNIT", "entity/METRIC", "entity/METR
           "relation", "fact~", "fact")  # fmt: skip
 
 
-def extractor_card(*, sentences: int, data_sha256: str, encoder: str, scores: dict[str, dict]) -> str:
-    """The card of an extractor, as Markdown."""
+def extractor_card(
+    *, sentences: int, silver: int, data_sha256: str, encoder: str, scores: dict[str, dict], calibration_error: float
+) -> str:
+    """The card of an extractor, as Markdown; `silver` counts the sentences of `baogao label` among the training data."""
+    labelled = f", and {silver} sentences of published reports as `baogao label` labelled them" if silver else ""
     rows = [f"| {name} | {scores[name]['f1']:.2f} |" for name in _SHOWN if name in scores]
     rows += [f"| {n} | {s['accuracy']:.2f} |" for n, s in scores.items() if n.startswith("attribute/")]
     return "\n".join(
@@ -22,8 +25,9 @@ def extractor_card(*, sentences: int, data_sha256: str, encoder: str, scores: di
             "every VALUE with every candidate, attributes.",
             "",
             f"- encoder: `{encoder}`",
-            f"- training data: {sentences} sentences of `annotations/` (SHA-256 of all records `{data_sha256[:16]}…`)",
-            "- made with: `baogao train` on `config.resolved.cfg`",
+            f"- training data: {sentences} sentences of `annotations/`{labelled} (SHA-256 of all records `{data_sha256[:16]}…`)",
+            f"- made with: `baogao train{' --silver …' if silver else ''}` on `config.resolved.cfg`",
+            f"- confidence: calibrated on the validation documents, where the expected error is {calibration_error:.3f} (`reliability.png`)",
             "- licence: MIT",
             "",
             "Scores on the validation documents (F1 and accuracy in per cent; `scores.json` has them all):",

@@ -48,20 +48,22 @@ def extract(
     title: Annotated[str | None, typer.Option(help="Title, instead of the one found.")] = None,
     region: Annotated[str | None, typer.Option(help="Issuer's area, instead of the one found.")] = None,
     year: Annotated[int | None, typer.Option(help="Year of delivery, instead of the one found.")] = None,
+    manifest: Annotated[Path | None, typer.Option(help="CSV with path and any of title, region, year, date.")] = None,
 ) -> None:
     """Facts of reports (txt, md, html, docx, pdf) as JSON lines."""
     from pipeline.extraction import extract_files, find_reports
+    from pipeline.reports import read_manifest
 
     started = time.perf_counter()
     known = {k: v for k, v in (("title", title), ("region", region), ("year", year)) if v is not None}
     if paths == ["-"]:
         _extract_input(output, model, known)
         return
-    files = find_reports(paths)
+    files, told = find_reports(paths), read_manifest(manifest) if manifest else {}
     nlp = load_model(model)
     with Progress(console=errors, disable=not errors.is_terminal, transient=True) as progress:
         task = progress.add_task("reports", total=len(files))
-        summary = extract_files(files, nlp, output, known=known, progress=lambda path: progress.advance(task))
+        summary = extract_files(files, nlp, output, known=known, manifest=told, progress=lambda path: progress.advance(task))
     seconds = time.perf_counter() - started
     for line in summary.errors:
         errors.print(f"baogao: {line}", style="red", markup=False, highlight=False)

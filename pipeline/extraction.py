@@ -115,11 +115,12 @@ def extract_files(
     output: Path,
     *,
     known: dict | None = None,
+    manifest: dict[str, dict] | None = None,
     progress: Callable[[Path], None] = lambda path: None,
 ) -> Summary:
     """Facts of all files to `output` (JSON lines), failed files to `<output>.errors.jsonl`.
 
-    An errors file of an earlier run is removed when this run has none.
+    `known` holds for every report, `manifest` by path or file name (`reports.read_manifest`). An errors file of an earlier run is removed when this run has none.
     """
     summary = Summary()
     failures: list[dict] = []
@@ -128,7 +129,8 @@ def extract_files(
         for path in paths:
             progress(path)
             try:
-                yield read_report(path, **(known or {}))
+                said = (manifest or {}).get(str(path)) or (manifest or {}).get(path.name) or {}
+                yield read_report(path, **said | (known or {}))
             except ReportError as error:
                 summary.errors.append(str(error))
                 failures.append({"path": str(path), "error": error.what, "mend": error.mend})

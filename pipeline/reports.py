@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import csv
+import datetime
 import hashlib
 import re
 import statistics
 from dataclasses import replace
 from pathlib import Path
 
+from pipeline.errors import ReportError
 from pipeline.language import section_tree
 from pipeline.readers import SUFFIXES, read_text
 from pipeline.regions import Gazetteer, by_code, issuer_code
 from pipeline.schema import Report, Section
 
-__all__ = ["SUFFIXES", "from_text", "read_report"]
+__all__ = ["SUFFIXES", "from_text", "read_manifest", "read_report"]
+
+_KNOWN = ("title", "region", "year", "date")
 
 Source = tuple[str, float]
 
@@ -45,20 +50,55 @@ _CHINESE_DIGIT = {c: i for i, c in enumerate("零一二三四五六七八九")} 
 
 
 def read_report(
-    path: Path | str, *, title: str | None = None, region: str | None = None, year: int | None = None
+    path: Path | str,
+    *,
+    title: str | None = None,
+    region: str | None = None,
+    year: int | None = None,
+    date: str | None = None,
 ) -> Report:
     """The report in a file of text, Markdown, HTML, docx or pdf.
 
     Args:
         path: the file; its ending says what it is.
-        title, region, year: known to the caller; they override what the text says.
+        title, region, year, date: known to the caller; they override what the text says.
 
     Raises:
         ReportError: the file cannot be read, holds no text, or is none of these forms.
     """
     path = Path(path)
     text, source = read_text(path)
-    return from_text(text, name=path.stem, id=source, title=title, region=region, year=year)
+    return from_text(text, name=path.stem, id=source, title=title, region=region, year=year, date=date)
+
+
+def read_manifest(path: Path) -> dict[str, dict]:
+    """What a CSV table says of reports, by file name or path: columns path and any of title, region, year, date.
+
+    Raises:
+        ReportError: no such table, a column that is none of these, or a year or date that is none.
+    """
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as lines:
+            table = csv.DictReader(lines)
+            rows, columns = list(table), table.fieldnames or []
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ReportError("the manifest cannot be read", path=path, mend="give a CSV table in UTF-8") from error
+    if "path" not in columns or set(columns) - {"path", *_KNOWN}:
+        raise ReportError(
+            f"columns {', '.join(columns) or 'missing'}", path=path, mend=f"they are path and any of {', '.join(_KNOWN)}"
+        )
+    found = {}
+    for number, row in enumerate(rows, start=2):
+        known = {name: row[name].strip() for name in _KNOWN if (row.get(name) or "").strip()}
+        try:
+            if "year" in known:
+                known["year"] = int(known["year"])
+            if "date" in known:
+                datetime.date.fromisoformat(known["date"])
+        except ValueError as error:
+            raise ReportError(f"line {number}: {error}", path=path, mend="a year is 2022, a date 2022-01-11") from error
+        found[row["path"]] = known
+    return found
 
 
 def from_text(
@@ -69,15 +109,16 @@ def from_text(
     title: str | None = None,
     region: str | None = None,
     year: int | None = None,
+    date: str | None = None,
 ) -> Report:
     """A report from decoded text: cleaned once, its head read, its headings found."""
     text = clean(text)
     report = Report(id or hashlib.sha256(text.encode()).hexdigest()[:16], text, sections=find_sections(text))
     head = text[:1500]
-    date = _date(head)
+    date, date_source = (date, ("given", 1.0)) if date else (_date(head), ("head", 0.97))
     region, region_source = (region, ("given", 1.0)) if region else _region(head, name)
     year, year_source = (year, ("given", 1.0)) if year else _year(head, name, date)
-    sources = {"region": region_source, "year": year_source, "date": ("head", 0.97) if date else None}
+    sources = {"region": region_source, "year": year_source, "date": date_source if date else None}
     adcode = issuer_code(region, f"{name}\n{text}") if region else None
     area = by_code(adcode) if adcode else None
     return replace(

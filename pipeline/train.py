@@ -17,7 +17,7 @@ from transformers import EarlyStoppingCallback, Trainer, TrainingArguments, set_
 from transformers.trainer_utils import get_last_checkpoint
 
 from pipeline.attributes import AttributeHead
-from pipeline.calibration import apply, outcomes, plot
+from pipeline.calibration import apply, error, outcomes, plot
 from pipeline.calibration import fit as fit_line
 from pipeline.cards import extractor_card
 from pipeline.collate import Collator
@@ -242,12 +242,24 @@ def train(config: ExtractorConfig, output: Path, *, work: Path, silver: Sequence
     pairs = list(outcomes(nlp, validation))
     line = nlp.meta["baogao_calibration"] = fit_line(pairs)
     nlp.to_disk(output)
-    plot([(apply(p, line), right) for p, right in pairs], output / "reliability.png")
+    calibrated = [(apply(p, line), right) for p, right in pairs]
+    plot(calibrated, output / "reliability.png")
     (output / "config.resolved.cfg").write_text(as_text(config), encoding="utf-8")
-    facts = {"sentences": len(training_data), "silver": len(labelled), "data_sha256": data_sha256, "validation": scores}
+    facts = {
+        "sentences": len(training_data),
+        "silver": len(labelled),
+        "data_sha256": data_sha256,
+        "calibration_error": error(calibrated),
+        "validation": scores,
+    }
     (output / "scores.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     card = extractor_card(
-        sentences=len(training_data), data_sha256=data_sha256, encoder=config.encoder.path, scores=scores
+        sentences=len(training_data),
+        silver=len(labelled),
+        data_sha256=data_sha256,
+        encoder=config.encoder.path,
+        scores=scores,
+        calibration_error=error(calibrated),
     )
     (output / "README.md").write_text(card, encoding="utf-8")
     return scores

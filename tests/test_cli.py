@@ -67,12 +67,17 @@ def test_train_from_own_annotations(tmp_path, tiny_encoder):
     text = text.replace('"models/encoder"', json.dumps(str(tiny_encoder))).replace('["annotations"]', '["mine"]')
     text = re.sub(r"^epochs = \d+", "epochs = 1", text, flags=re.M)
     (tmp_path / "c.cfg").write_text(text, encoding="utf-8")
-    run = baogao("train", "c.cfg", "-o", "model", cwd=tmp_path)
+    (tmp_path / "corpus.txt").write_text("全市地区生产总值完成550亿元，增长6.5%。\n新增城镇就业1.2万人。\n", encoding="utf-8")
+    run = baogao("label", "corpus.txt", "-o", "silver.jsonl", "--sure", "0.1", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr.decode()
+    run = baogao("train", "c.cfg", "-o", "model", "--silver", "silver.jsonl", cwd=tmp_path)
     assert run.returncode == 0, run.stderr.decode()
     for name in ("meta.json", "scores.json", "config.resolved.cfg", "README.md"):
         assert (tmp_path / "model" / name).is_file()
     scores = json.loads((tmp_path / "model" / "scores.json").read_text(encoding="utf-8"))
     assert re.fullmatch(r"[0-9a-f]{64}", scores["data_sha256"])
+    assert scores["silver"] == 2
+    assert "2 sentences of published reports" in (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
     # with other annotations it trains anew, and does not go on from the first run's checkpoints
     lines = (tmp_path / "mine" / "gold.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
     (tmp_path / "mine" / "gold.jsonl").write_text("".join(lines[:40]), encoding="utf-8")
@@ -120,10 +125,27 @@ def test_only_bad_reports(tmp_path):
 def test_readme_commands_exist():
     """Every `make` target and `baogao` command that a README names is there."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    cli = (ROOT / "pipeline" / "cli.py").read_text(encoding="utf-8")
+    cli = "".join((ROOT / "pipeline" / name).read_text(encoding="utf-8") for name in ("cli.py", "cli_models.py"))
     for name in ("README.md", "README.zh.md"):
         text = (ROOT / name).read_text(encoding="utf-8")
         targets, commands = set(re.findall(r"^make (\w+)", text, re.M)), set(re.findall(r"^baogao ([\w-]+)", text, re.M))
         assert {"extract", "test", "train"} <= targets and {"extract", "predict", "evaluate"} <= commands
         assert all(re.search(rf"^{target}:", makefile, re.M) for target in targets)
         assert all(f"def {command.replace('-', '_')}(" in cli for command in commands)
+
+
+def test_panel_and_manifest(tmp_path):
+    text = "各位代表：\n一、2021年工作回顾\n全市地区生产总值完成550亿元，增长6.5%。\n二、2022年工作安排\n地区生产总值增长7%左右。\n"
+    (tmp_path / "a.txt").write_text(text, encoding="utf-8")
+    (tmp_path / "m.csv").write_text("path,region,year\na.txt,白城市,2022\n", encoding="utf-8")
+    run = baogao("extract", "a.txt", "--manifest", "m.csv", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr.decode()
+    for name in ("panel.csv", "panel.xlsx"):
+        run = baogao("panel", "facts.jsonl", "-o", name, cwd=tmp_path)
+        assert run.returncode == 0 and f"in {name}" in run.stdout.decode(), run.stderr.decode()
+    assert "220800,2021-01-01,2021-12-31,gdp,level,actual" in (tmp_path / "panel.csv").read_text(encoding="utf-8-sig")
+    run = baogao("panel", "facts.jsonl", "-o", "targets.csv", "--growth-targets", cwd=tmp_path)
+    assert run.returncode == 0 and "左右" in (tmp_path / "targets.csv").read_text(encoding="utf-8-sig")
+    for bad in (("panel", "none.jsonl"), ("panel", "facts.jsonl", "-o", "x.doc"), ("extract", "a.txt", "--manifest", "a.txt")):
+        run = baogao(*bad, cwd=tmp_path)
+        assert run.returncode == 2 and len(run.stderr.decode().strip().splitlines()) == 1

@@ -2,7 +2,7 @@ import docx
 import pytest
 
 from pipeline.errors import ReportError
-from pipeline.reports import from_text, read_report
+from pipeline.reports import from_text, read_manifest, read_report
 
 BODY = (
     "2022年云岭县政府工作报告\n——2022年1月9日在云岭县第十八届人民代表大会第一次会议上\n县长 周文远\n各位代表：\n"
@@ -111,3 +111,38 @@ def test_a_december_report_is_next_years():
 def test_source_lines_of_a_page_are_furniture():
     page = "政府工作报告\n来源：乌蒙日报\n发布时间：2022-01-12 08:30\n资金来源：省财政拨款12亿元。\n来源：增长6%。"
     assert from_text(page).text == "政府工作报告\n资金来源：省财政拨款12亿元。\n来源：增长6%。"
+
+
+def test_issuer_and_its_code():
+    head = "政府工作报告\n——2022年1月11日在白城市第七届人民代表大会第一次会议上\n各位代表：\n"
+    report = from_text(head + "增长6%。")
+    assert (report.adcode, report.level, report.sources["region"]) == ("220800", "prefecture", ("assembly", 0.98))
+    state = from_text("政府工作报告\n现在，我代表国务院，向大会报告政府工作。")
+    assert (state.region, state.adcode, state.level) == ("全国", "100000", "country")
+    named = from_text("各位代表：增长6%。", name="province_山东_1995")
+    assert (named.region, named.adcode, named.year) == ("山东", "370000", 1995)
+    unknown = from_text("各位代表：增长6%。")
+    assert (unknown.region, unknown.adcode, unknown.year, unknown.sources) == (None, None, None, {})
+
+
+def test_areas_of_one_name_are_told_apart_by_what_the_report_names():
+    head = "政府工作报告\n——2022年1月11日在鼓楼区第七届人民代表大会第一次会议上\n各位代表：\n"
+    assert from_text(head + "福州主城区建设加快，融入福建发展大局。").adcode == "350102"
+    assert from_text(head + "南京主城区建设加快，融入江苏发展大局。").adcode == "320106"
+    assert from_text(head + "增长6%。").adcode is None
+
+
+def test_manifest(tmp_path):
+    table = tmp_path / "m.csv"
+    table.write_text("path,region,year,date\na.txt,白城市,2022,2022-01-11\nb.txt,,,\n", encoding="utf-8-sig")
+    assert read_manifest(table) == {"a.txt": {"region": "白城市", "year": 2022, "date": "2022-01-11"}, "b.txt": {}}
+    report = from_text("增长6%。", **read_manifest(table)["a.txt"])
+    assert (report.adcode, report.year, report.date) == ("220800", 2022, "2022-01-11")
+    assert report.sources == {name: ("given", 1.0) for name in ("region", "year", "date")}
+
+
+@pytest.mark.parametrize("text", ["", "file,year\na,1\n", "path,yaer\na,1\n", "path,year\na,last\n", "path,date\na,2022-13-01\n"])
+def test_faulty_manifests(tmp_path, text):
+    (tmp_path / "m.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(ReportError, match="m.csv"):
+        read_manifest(tmp_path / "m.csv")
