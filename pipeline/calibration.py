@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 
 from pipeline.evaluate import View, same_fact
 from pipeline.predict import record_doc, to_record
@@ -24,9 +24,12 @@ __all__ = ["apply", "error", "fit", "outcomes", "plot", "raw"]
 _EDGE = 1e-6
 
 
-def raw(doc: Doc, value: int, links: Iterable[tuple[int, str, float]]) -> float:
-    """The product of the probabilities of one VALUE, what it points to, the links and the attributes."""
-    spans = [doc.ents[value]] + [doc.ents[mention] for mention, _, _ in links]
+def raw(doc: Doc, entities: Sequence[Span], value: int, links: Iterable[tuple[int, str, float]]) -> float:
+    """The product of the probabilities of one VALUE, what it points to, the links and the attributes.
+
+    `entities` is `doc.ents`, which spaCy builds anew at each access.
+    """
+    spans = [entities[value]] + [entities[mention] for mention, _, _ in links]
     sure = [doc._.certainty.get((s.start, s.end), 1.0) for s in spans] + [p for _, _, p in links]
     return prod(sure + [p for _, p in doc._.attributes[value].values()])
 
@@ -49,9 +52,10 @@ def outcomes(nlp: Language, gold: Sequence[dict]) -> Iterator[tuple[float, bool]
         links: dict[int, list] = {}
         for value, mention, kind, sure in doc._.relations:
             links.setdefault(value, []).append((mention, kind, sure))
-        for n, entity in enumerate(doc.ents):
+        entities = doc.ents
+        for n, entity in enumerate(entities):
             if entity.label_ == "VALUE":
-                yield raw(doc, n, links.get(n, [])), _right(wanted, found, (entity.start, entity.end))
+                yield raw(doc, entities, n, links.get(n, [])), _right(wanted, found, (entity.start, entity.end))
     nlp.get_pipe("encoder").skip_plain = skipped
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import replace
 
 from spacy.tokens import Doc, Span
@@ -35,7 +36,7 @@ _FAR = 40
 class Context:
     """Reads periods and areas of one report, sentence by sentence in text order."""
 
-    def __init__(self, doc: Doc, report: Report) -> None:
+    def __init__(self, doc: Doc, entities: Sequence[Span], report: Report) -> None:
         self.report = report
         self.breaks = [i for i, c in enumerate(doc._.source) if c == "\n"]
         linked: dict[int, set[str]] = {}
@@ -43,14 +44,14 @@ class Context:
             linked.setdefault(mention, set()).add(kind)
         governing = [
             n
-            for n, e in enumerate(doc.ents)
+            for n, e in enumerate(entities)
             if e.label_ == "YEAR" and "base" not in linked.get(n, ()) and not _NOT_GOVERNING.match(e.text)
         ]
-        self.years = [doc.ents[n] for n in governing]
+        self.years = [entities[n] for n in governing]
         self.starts = [span.start for span in self.years]
-        opening = (n for n, e in enumerate(doc.ents) if e.label_ == "REGION" and "region" in linked.get(n, ()))
+        opening = (n for n, e in enumerate(entities) if e.label_ == "REGION" and "region" in linked.get(n, ()))
         self.openings = {
-            self._paragraph(doc.ents[n].start): doc.ents[n] for n in reversed(list(opening)) if self._opens(doc.ents[n])
+            self._paragraph(entities[n].start): entities[n] for n in reversed(list(opening)) if self._opens(entities[n])
         }
 
     def _paragraph(self, offset: int) -> int:

@@ -30,17 +30,18 @@ def facts_of(doc: Doc, report: Report, *, calibration: Sequence[float] = (1.0, 0
     links: dict[int, list[tuple[int, str, float]]] = {}
     for value, mention, kind, sure in doc._.relations:
         links.setdefault(value, []).append((mention, kind, sure))
-    context, sentences = Context(doc, report), iter(doc._.sentences)
+    entities = doc.ents  # once: spaCy builds them anew at each access
+    context, sentences = Context(doc, entities, report), iter(doc._.sentences)
     sentence, before = next(sentences, None), None
     about = {k: getattr(report, k) for k in ("id", "region", "adcode", "level", "year", "date")}
     about["sources"] = {k: {"source": source, "confidence": sure} for k, (source, sure) in report.sources.items()}
-    for n, entity in enumerate(doc.ents):
+    for n, entity in enumerate(entities):
         if entity.label_ != "VALUE":
             continue
         while sentence.end <= entity.start:
             sentence = next(sentences)
-        confidence = apply(raw(doc, n, links.get(n, [])), calibration)
-        fact = _completed(_fact(doc, n, links.get(n, []), context, sentence, about, confidence), before)
+        confidence = apply(raw(doc, entities, n, links.get(n, [])), calibration)
+        fact = _completed(_fact(doc, entities, n, links.get(n, []), context, sentence, about, confidence), before)
         if fact.metric is not None:
             before = fact
         yield fact
@@ -57,8 +58,10 @@ def _completed(fact: Fact, before: Fact | None) -> Fact:
     return replace(fact, metric=metric)
 
 
-def _fact(doc: Doc, n: int, links: list, context: Context, sentence: Sentence, about: dict, confidence: float) -> Fact:
-    entities, value, attributes = doc.ents, doc.ents[n], doc._.attributes[n]
+def _fact(
+    doc: Doc, entities: tuple[Span, ...], n: int, links: list, context: Context, sentence: Sentence, about: dict, confidence: float
+) -> Fact:
+    value, attributes = entities[n], doc._.attributes[n]
     linked = {kind: sorted(m for m, k, _ in links if k == kind) for _, kind, _ in links}
     first = {kind: entities[numbers[0]] for kind, numbers in linked.items()}
     text = doc._.source[sentence.start : sentence.end]
