@@ -1,8 +1,11 @@
+import csv
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.numerals import parse_numeral
+from tests.conftest import ROOT
 
 CASES = {
     "5.5亿": 5.5e8,
@@ -90,6 +93,23 @@ def test_ratio():
 @pytest.mark.parametrize("text", ["", "若干", "第", "余", "分之", "亿吨级"])
 def test_no_numeral(text):
     assert parse_numeral(text) is None
+
+
+def by_hand():
+    with open(ROOT / "tests" / "data" / "numerals.tsv", encoding="utf-8", newline="") as lines:
+        return [tuple(row.values()) for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)]
+
+
+def test_cases_decided_by_hand():
+    rows, wrong = by_hand(), []
+    assert len(rows) >= 500
+    for text, number, low, high, numbers, bound in rows:
+        wanted = [float(x) if x else None for x in (number, low, high)] + [float(x) for x in numbers.split(",") if x]
+        parsed = parse_numeral(text)
+        found = [parsed.number, parsed.low, parsed.high, *parsed.numbers] if parsed else []
+        if not parsed or parsed.bound != bound or found != [w if w is None else pytest.approx(w, rel=1e-9) for w in wanted]:
+            wrong.append((text, wanted, bound, parsed))
+    assert wrong == []
 
 
 def chinese(number: int) -> str:
