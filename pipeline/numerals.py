@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 __all__ = ["Number", "parse_numeral"]
 
@@ -20,7 +20,7 @@ _ABOVE, _ABOUT = re.compile(r"[余多]|以上"), re.compile(r"[几数上近约]"
 class Number:
     """A number, or the ends of a range, or the members of a ratio; `bound` is what its words add.
 
-    `bound` is ">" for 余 and 多, ">=" for 上千 and 过半, "~" for 几, 数 and 近, "=" otherwise. All
+    `bound` is ">" for 余, 多 and 过半, ">=" for 上千, "~" for 几, 数 and 近, "=" otherwise. All
     numbers are None where only the bound is certain (数十 is 20 to 90, 十几 is 11 to 19: ranges).
     """
 
@@ -41,7 +41,17 @@ def parse_numeral(text: str) -> Number | None:
     text = re.sub(r"^(?:第|前|后|倒数第)", "", text)
     if not text:
         return None
-    return _worded(text) or _ratio(text) or _range(text) or _loose(text)
+    return _worded(text) or _ratio(text) or _range(text) or _loose(text) or _hedged(text)
+
+
+def _hedged(text: str) -> Number | None:
+    """近三分之一, 约30—40, 翻一番多: words around what is no plain numeral."""
+    match = re.fullmatch(r"(近|约|超过?)?(.+?)([多余]?)", text)
+    if not match or not (match.group(1) or match.group(3)):
+        return None
+    inner = _worded(match.group(2)) or _range(match.group(2))
+    bound = "~" if match.group(1) in ("近", "约") else ">"
+    return None if inner is None else replace(inner, bound=bound)
 
 
 def _worded(text: str) -> Number | None:
@@ -53,9 +63,10 @@ def _worded(text: str) -> Number | None:
         return Number(0.5)
     if text in ("过半", "超半", "大半"):
         return Number(0.5, bound=">")
-    fraction = re.fullmatch(r"(.+)分之(.+)", text)
+    fraction = re.fullmatch(r"(.+)分之(.+)", text) or re.fullmatch(r"(?P<above>\d+)/(?P<below>\d+)", text)
     if fraction:
-        below, above = _plain(fraction.group(1)), _plain(fraction.group(2))
+        named = fraction.groupdict()
+        below, above = _plain(named.get("below") or fraction.group(1)), _plain(named.get("above") or fraction.group(2))
         return Number(float(f"{above / below:.12g}")) if below and above is not None else None
     return None
 
@@ -77,22 +88,29 @@ def _range(text: str) -> Number | None:
             if magnitude and not re.search(r"[百千万亿]$", parts[0]) and low < high:
                 low *= _plain("一" + magnitude.group()) or 1
             return Number(low=low, high=high)
-    pair = re.fullmatch(r"([一二三四五六七八])([二三四五六七八九])([十百千万亿]*)", text)
-    if pair and _DIGITS[pair.group(2)] == _DIGITS[pair.group(1)] + 1:
-        scale = _plain("一" + pair.group(3)) if pair.group(3) else 1.0
-        return Number(low=_DIGITS[pair.group(1)] * scale, high=_DIGITS[pair.group(2)] * scale)
+    # 五六百, 十五六万, 一百二三十: neighbouring digits
+    pair = re.fullmatch(r"(.*[十百千])?([一二两三四五六七八])([二两三四五六七八九])([十百千]*)([万亿]*)", text)
+    if pair and _DIGITS[pair.group(3)] == _DIGITS[pair.group(2)] + 1:
+        return _stepped(pair.group(1), _DIGITS[pair.group(2)], _DIGITS[pair.group(3)], *pair.group(4, 5))
     return None
+
+
+def _stepped(before: str | None, low: int, high: int, small: str, large: str) -> Number | None:
+    """(before + low to high × small) × large: 十, 5, 6, "", 万 is 150,000 to 160,000."""
+    base = _plain(before) if before else 0.0
+    step, scale = _plain("一" + small), _plain("一" + large)
+    if base is None or step is None or scale is None:
+        return None
+    return Number(low=(base + low * step) * scale, high=(base + high * step) * scale)
 
 
 def _loose(text: str) -> Number | None:
     """A numeral with 余, 多, 几, 数, 上, 近 in it."""
-    few = re.fullmatch(r"(.*?)([几数])([十百千万亿]*)", text)
+    few = re.fullmatch(r"(.*?)([几数])([十百千]*)([万亿]*)", text)
     if few:
-        before, scale = few.group(1), _plain("一" + few.group(3)) if few.group(3) else 1.0
-        base = _plain(before) if before else 0.0
-        if base is None or scale is None:
-            return None
-        return Number(low=base + (1 if before else 2) * scale, high=base + 9 * scale, bound="~")
+        least = 1 if few.group(1) and not few.group(3) else 2
+        found = _stepped(few.group(1), least, 9, *few.group(3, 4))
+        return None if found is None else replace(found, bound="~")
     bound = ">" if _ABOVE.search(text) else "~" if re.match("[近约]", text) else ">=" if text[0] in "上超" else "="
     text = re.sub(r"^(?:近|约|上|超过?|达)|[余多]|以上$", "", text)
     number = _plain(text)
@@ -136,8 +154,8 @@ def _below_ten_thousand(text: str) -> float:
         digits = "".join(str(_DIGITS.get(c, c)) for c in decimals)
         return _below_ten_thousand(whole or "0") + float("0." + digits)
     if decimals:  # 1.5千
-        last = decimals[-1]
-        return float(f"{whole}.{decimals[:-1]}") * _SMALL[last]
+        digits = "".join(str(_DIGITS.get(c, c)) for c in decimals[:-1])
+        return (_below_ten_thousand(whole) + float("0." + digits)) * _SMALL[decimals[-1]]
     total, digits = 0.0, ""
     for i, character in enumerate(text):
         if character in _SMALL:
