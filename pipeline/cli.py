@@ -148,9 +148,11 @@ _COLOURS = {"value": "bold red", "unit": "magenta", "metric": "green", "period":
 def _coloured(sentence: dict, facts: list[dict]) -> Text:
     text = Text(sentence["text"])
     for fact in facts:
-        parts = [(k, fact[k]) for k in ("value", "unit", "period", "region") if fact[k] and fact[k]["text"]]
+        parts = [(k, fact[k]) for k in ("value", "unit", "period", "region") if fact[k]]
         parts += [("metric", p) for p in (fact["metric"] or {"parts": []})["parts"]]
         for name, part in parts:
+            if part["start"] is None or not sentence["start"] <= part["start"] < sentence["end"]:
+                continue  # inherited
             text.stylize(_COLOURS[name], part["start"] - sentence["start"], part["end"] - sentence["start"])
     return text
 

@@ -30,6 +30,7 @@ _UNITS = {
     "volume": ("volume", "mass"),
     "power": ("power",),
     "energy": ("energy", "mass"),
+    "count": ("count", "people", "people_times", "households"),
     "persons": ("people", "people_times", "count"),
     "households": ("households", "people", "count"),
     "time": ("time", "count", "workday"),
@@ -38,6 +39,7 @@ _UNITS = {
 
 _MAY_DIFFER = frozenset("".join(_NEUTRAL))
 _ALIKE, _CANDIDATES = 0.6, 6
+_TELLING = 4  # characters: 企业 or 投资 alone names no indicator
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,8 @@ def _by_name() -> dict[str, str]:
             names[_plain(name)] = indicator.code
     # a name without 总额 and the like stands for its indicator unless another bears it
     for name, code in list(names.items()):
-        names.setdefault(_bare(name), code)
+        if len(_bare(name)) >= _TELLING:
+            names.setdefault(_bare(name), code)
     return names
 
 
@@ -89,6 +92,8 @@ def _bigrams(text: str) -> set[str]:
 
 def _of_the_same_words(text: str) -> str | None:
     """The name of the catalogue that has the same content words, among those most alike in their characters."""
+    if len(text) < _TELLING:
+        return None
     grams, shared = _bigrams(text), Counter()
     for gram in grams:
         shared.update(_by_bigram().get(gram, ()))
