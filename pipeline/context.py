@@ -24,7 +24,10 @@ __all__ = ["Context"]
 
 _PLAN = re.compile(r"目标|安排|部署|今后|未来|重点工作|工作重点|总体要求|总体思路|展望|计划|打算|任务|方针|奋斗|建议|谋划|十[四五六]五.{0,6}规划")
 _REVIEW = re.compile(r"回顾|总结|过去|以来|成就|成绩|工作情况|主要工作$|五年来|一年来|执行情况|完成情况")
-_YEARS_IN_HEADING = re.compile(r"(?:19|20)\d\d[-—–~至到](?:19|20)\d\d年|(?:19|20)\d\d年|过去的?[一二三四五六七八九十\d]+年|(?:今后|未来)[一二三四五六七八九十\d]+年|“?十?[一二三四五六七八九]五”?(?=时期|期间|计划)|今年|去年")
+_YEARS_IN_HEADING = re.compile(
+    r"(?:19|20)\d\d[-—–~至到](?:19|20)\d\d年|(?:19|20)\d\d年|过去的?[一二三四五六七八九十\d]+年|"
+    r"(?:今后|未来)[一二三四五六七八九十\d]+年|“?十?[一二三四五六七八九]五”?(?=时期|期间|计划)|今年|去年"
+)
 # 连续五年, 两年 say how long something has lasted, 上年 what it is compared with: not when the rest of the paragraph is
 _NOT_GOVERNING = re.compile(r"连续|[一二两三四六七八九十]+年$|上一?年")
 _DONE = re.compile(r"已|去年|截至|目前|现有|累计|以来|今天|了")
