@@ -17,7 +17,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from pipeline.evaluate import View, same_fact
-from pipeline.predict import record_doc, to_record
+from pipeline.predict import record_doc, to_record, whole
 
 __all__ = ["apply", "error", "fit", "outcomes", "plot", "raw"]
 
@@ -46,17 +46,16 @@ def _log_odds(p) -> np.ndarray:
 
 def outcomes(nlp: Language, gold: Sequence[dict]) -> Iterator[tuple[float, bool]]:
     """(raw confidence, whether it is right) of every fact that `nlp` finds in gold records."""
-    nlp.get_pipe("encoder").skip_plain, skipped = False, nlp.get_pipe("encoder").skip_plain
-    for doc, record in nlp.pipe(((record_doc(nlp, r), r) for r in gold), as_tuples=True, batch_size=128):
-        wanted, found = View(record), View(to_record(doc, record, linked_only=True))
-        links: dict[int, list] = {}
-        for value, mention, kind, sure in doc._.relations:
-            links.setdefault(value, []).append((mention, kind, sure))
-        entities = doc.ents
-        for n, entity in enumerate(entities):
-            if entity.label_ == "VALUE":
-                yield raw(doc, entities, n, links.get(n, [])), _right(wanted, found, (entity.start, entity.end))
-    nlp.get_pipe("encoder").skip_plain = skipped
+    with whole(nlp):
+        for doc, record in nlp.pipe(((record_doc(nlp, r), r) for r in gold), as_tuples=True, batch_size=128):
+            wanted, found = View(record), View(to_record(doc, record, linked_only=True))
+            links: dict[int, list] = {}
+            for value, mention, kind, sure in doc._.relations:
+                links.setdefault(value, []).append((mention, kind, sure))
+            entities = doc.ents
+            for n, entity in enumerate(entities):
+                if entity.label_ == "VALUE":
+                    yield raw(doc, entities, n, links.get(n, [])), _right(wanted, found, (entity.start, entity.end))
 
 
 def _right(wanted: View, found: View, value: tuple[int, int]) -> bool:

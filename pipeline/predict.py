@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import spacy
@@ -18,7 +19,7 @@ from pipeline.language import mark_sentences
 from pipeline.mentions import Mentions
 from pipeline.relations import Relations
 
-__all__ = ["DEFAULT_MODEL", "FORMAT", "assemble", "load", "predict", "record_doc", "to_record", "with_gold"]
+__all__ = ["DEFAULT_MODEL", "FORMAT", "assemble", "load", "predict", "record_doc", "to_record", "whole", "with_gold"]
 
 DEFAULT_MODEL = Path(__file__).resolve().parent.parent / "models" / "extractor"
 FORMAT = 1
@@ -65,11 +66,18 @@ def predict(nlp: Language, records: Iterable[dict], *, batch_size: int = 256) ->
         for record in records:
             yield record_doc(nlp, record), record
 
+    with whole(nlp):
+        for doc, record in nlp.pipe(docs(), as_tuples=True, batch_size=batch_size):
+            yield to_record(doc, record, linked_only=True)
+
+
+@contextmanager
+def whole(nlp: Language) -> Iterator[None]:
+    """While it lasts, sentences without a numeral are read too: YEAR and REGION are annotated everywhere."""
     encoder = nlp.get_pipe("encoder")
     skipped, encoder.skip_plain = encoder.skip_plain, False
     try:
-        for doc, record in nlp.pipe(docs(), as_tuples=True, batch_size=batch_size):
-            yield to_record(doc, record, linked_only=True)
+        yield
     finally:
         encoder.skip_plain = skipped
 
@@ -86,11 +94,10 @@ def with_gold(nlp: Language, records: Iterable[dict]) -> Iterator[dict]:
     components = [nlp.get_pipe(name) for name in ("encoder", "relations", "attributes")]
     for record in records:
         doc = record_doc(nlp, record)
-        skipped, components[0].skip_plain = components[0].skip_plain, False
         doc.ents = [Span(doc, e["start_offset"], e["end_offset"], e["label"]) for e in record["entities"]]
-        for component in components:
-            doc = component(doc)
-        components[0].skip_plain = skipped
+        with whole(nlp):
+            for component in components:
+                doc = component(doc)
         yield to_record(doc, record, linked_only=False)
 
 

@@ -20,7 +20,7 @@ from pipeline.encoder import CharacterEncoder
 from pipeline.errors import ModelError
 from pipeline.language import has_numeral, sentences_of
 from pipeline.packing import corpus_files, stream
-from pipeline.predict import COMPONENTS, assemble, load, record_doc, to_record
+from pipeline.predict import COMPONENTS, assemble, load, record_doc, to_record, whole
 from pipeline.reports import from_text
 from pipeline.schema import Report
 
@@ -100,15 +100,15 @@ def label(
             for record in _drawn(report, per_report, draw):
                 yield record_doc(nlp, record), record
 
-    nlp.get_pipe("encoder").skip_plain = False
-    for doc, record in nlp.pipe(docs(), as_tuples=True, batch_size=256):
-        labelled = to_record(doc, {**record, "id": f"silver-{number + 1:06d}"}, linked_only=True)
-        # what the scheme does not allow cannot be right
-        if _least(doc) >= sure and not check_record(labelled):
-            number += 1
-            yield labelled
-        if number >= sentences:
-            return
+    with whole(nlp):
+        for doc, record in nlp.pipe(docs(), as_tuples=True, batch_size=256):
+            labelled = to_record(doc, {**record, "id": f"silver-{number + 1:06d}"}, linked_only=True)
+            # what the scheme does not allow cannot be right
+            if _least(doc) >= sure and not check_record(labelled):
+                number += 1
+                yield labelled
+            if number >= sentences:
+                return
 
 
 def _drawn(report: Report, number: int, draw: random.Random) -> list[dict]:
