@@ -10,8 +10,11 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 
-__all__ = ["extract", "load", "read_report"]
+__all__ = ["DEFAULT_MODEL", "extract", "load", "read_report"]
+
+DEFAULT_MODEL = Path(__file__).resolve().parent.parent / "models" / "extractor"
 
 _HOME = {"extract": "pipeline.extraction", "load": "pipeline.predict", "read_report": "pipeline.reports"}
 

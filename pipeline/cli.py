@@ -6,23 +6,20 @@ import json
 import logging
 import os
 import sys
-import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.box import SIMPLE
-from rich.progress import Progress
-from rich.table import Table
 from rich.text import Text
 
-from pipeline import cli_models
+from pipeline import cli_extract, cli_models
 from pipeline.errors import PipelineError
-from pipeline.terminal import Model, Output, console, errors, load_model, say
+from pipeline.terminal import Model, cells, console, errors, load_model, say
 
 __all__ = ["main"]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Facts from Chinese government work reports.")
+app.add_typer(cli_extract.app)
 app.add_typer(cli_models.app)
 
 
@@ -38,85 +35,6 @@ def main() -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
-
-
-@app.command()
-def extract(
-    paths: Annotated[list[str], typer.Argument(help="Files, folders, globs, or - for standard input.")],
-    output: Output = Path("facts.jsonl"),
-    model: Model = None,
-    title: Annotated[str | None, typer.Option(help="Title, instead of the one found.")] = None,
-    region: Annotated[str | None, typer.Option(help="Issuer's area, instead of the one found.")] = None,
-    year: Annotated[int | None, typer.Option(help="Year of delivery, instead of the one found.")] = None,
-    manifest: Annotated[Path | None, typer.Option(help="CSV with path and any of title, region, year, date.")] = None,
-) -> None:
-    """Facts of reports (txt, md, html, docx, pdf) as JSON lines."""
-    from pipeline.extraction import extract_files, find_reports
-    from pipeline.reports import read_manifest
-
-    started = time.perf_counter()
-    known = {k: v for k, v in (("title", title), ("region", region), ("year", year)) if v is not None}
-    if paths == ["-"]:
-        _extract_input(output, model, known)
-        return
-    files, told = find_reports(paths), read_manifest(manifest) if manifest else {}
-    nlp = load_model(model)
-    with Progress(console=errors, disable=not errors.is_terminal, transient=True) as progress:
-        task = progress.add_task("reports", total=len(files))
-        summary = extract_files(files, nlp, output, known=known, manifest=told, progress=lambda path: progress.advance(task))
-    seconds = time.perf_counter() - started
-    for line in summary.errors:
-        errors.print(f"baogao: {line}", style="red", markup=False, highlight=False)
-    _sample(output)
-    say(
-        f"{summary.facts} facts from {summary.reports} reports ({summary.characters:,} characters, "
-        f"{seconds:.1f} s) in {output}"
-    )
-    if summary.errors:
-        say(f"{len(summary.errors)} reports failed: {output.with_suffix('.errors.jsonl')}")
-        # one report that fails among others is told; nothing that could be read is a failure of the run
-        raise typer.Exit(1 if summary.reports else 2)
-
-
-def _extract_input(output: Path, model: Path | None, known: dict) -> None:
-    from pipeline.extraction import analyse, replacing
-    from pipeline.readers import decode
-    from pipeline.reports import from_text
-
-    text = decode(sys.stdin.buffer.read(), Path("-"))
-    if not text.strip():
-        raise PipelineError("standard input is empty", path="-", mend="pipe a report into it")
-    report = from_text(text, **known)
-    facts = [fact for _, found in analyse(load_model(model), [report]) for fact in found]
-    with replacing(output) as out:
-        for fact in facts:
-            out.write(json.dumps(fact.to_json(), ensure_ascii=False) + "\n")
-    say(f"{len(facts)} facts in {output}")
-
-
-def _sample(output: Path, rows: int = 12) -> None:
-    """A short table of the surest facts."""
-    with open(output, encoding="utf-8") as lines:
-        facts = [json.loads(line) for line in lines]
-    shown = sorted(facts, key=lambda f: -(f["confidence"] or 0))[:rows]
-    table = Table(title=f"the {len(shown)} surest facts", title_justify="left", box=SIMPLE)
-    for name in ("report", "region", "period", "metric", "value", "unit", "kind", "status"):
-        table.add_column(name, overflow="fold", min_width=16 if name == "metric" else None)
-    for fact in sorted(shown, key=lambda f: (f["report"]["id"], f["value"]["start"])):
-        table.add_row(*_cells(fact))
-    if shown:
-        console.print(table)
-
-
-def _cells(fact: dict) -> list[str]:
-    def text(part: dict | None) -> str:
-        return (part["text"] or "") if part else ""
-
-    report = f"{fact['report']['region'] or '?'} {fact['report']['year'] or '?'}"
-    value = ("" if fact["bound"] == "=" else fact["bound"] + " ") + fact["value"]["text"]
-    kind = fact["kind"] + (" ↓" if fact["direction"] == "down" else "")
-    named = [text(fact[k]) for k in ("region", "period", "metric")]
-    return [report, *named, value, text(fact["unit"]), kind, fact["status"]]
 
 
 @app.command()
@@ -138,7 +56,7 @@ def show(
             last = sentence["start"]
             together = [f for f in facts if f["sentence"]["start"] == last]
             console.print(_coloured(sentence, together))
-        console.print("    " + "  ".join(cell for cell in _cells(fact)[1:] if cell), highlight=False, markup=False)
+        console.print("    " + "  ".join(cell for cell in cells(fact)[1:] if cell), highlight=False, markup=False)
     say(f"{len(facts)} facts")
 
 
@@ -184,6 +102,14 @@ def panel(
     if len(conflicts):
         tables.write_table(conflicts, beside)
         say(f"{len(conflicts)} facts that differ on one cell in {beside}")
+
+
+@app.command()
+def schema() -> None:
+    """The JSON Schema of a line of facts."""
+    from pipeline.schema import json_schema
+
+    typer.echo(json.dumps(json_schema(), ensure_ascii=False, indent=2))
 
 
 if __name__ == "__main__":

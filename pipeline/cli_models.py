@@ -26,7 +26,7 @@ def predict(
 ) -> None:
     """Annotation records (mentions, attributes, relations) for records with id and text."""
     from pipeline.corpus import read_records
-    from pipeline.extraction import replacing
+    from pipeline.output import replacing
     from pipeline.predict import predict as run
 
     records, number = read_records(source, check=False), 0
@@ -50,7 +50,7 @@ def evaluate(
     """Scores on gold annotations, end to end and on gold mentions; JSON and Markdown."""
     from pipeline.corpus import read_records
     from pipeline.evaluate import markdown, score
-    from pipeline.extraction import replacing
+    from pipeline.output import replacing
     from pipeline.predict import predict as run
     from pipeline.predict import with_gold
 
@@ -115,7 +115,7 @@ def label(
     seed: int = 1,
 ) -> None:
     """Label sentences of raw reports with trained models, to train another on (self-training)."""
-    from pipeline.extraction import replacing
+    from pipeline.output import replacing
     from pipeline.predict import DEFAULT_MODEL
     from pipeline.silver import ensemble
     from pipeline.silver import label as run

@@ -1,8 +1,8 @@
 """What the components and their torch modules share: batching, saving, loading."""
 
 import json
-from functools import cache
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np

@@ -1,66 +1,27 @@
-"""A stream of report files -> a stream of facts; one bad report never stops it."""
+"""Reports -> facts: one report for a caller in Python, chunks of them for the batch engine's workers."""
 
 from __future__ import annotations
 
-import glob
 import json
-import os
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
 
+import torch
 from spacy.language import Language
 
-from pipeline.errors import PipelineError, ReportError
+from pipeline.containers import Source, read
+from pipeline.errors import ReportError
 from pipeline.facts import facts_of
 from pipeline.language import sentences_of
-from pipeline.reports import SUFFIXES, read_report
+from pipeline.predict import load
+from pipeline.reports import from_text, read_report
 from pipeline.schema import Fact, Report
+from pipeline.workers import Job, Outcome, failed
 
-__all__ = ["Summary", "analyse", "extract", "extract_files", "find_reports", "replacing"]
+__all__ = ["Extractor", "analyse", "extract"]
 
-_AT_ONCE = 8  # reports analysed together
-
-
-@dataclass
-class Summary:
-    """What a run did."""
-
-    reports: int = 0
-    facts: int = 0
-    characters: int = 0
-    errors: list[str] = field(default_factory=list)
-
-
-def find_reports(patterns: Iterable[Path | str]) -> list[Path]:
-    """The report files of files, folders (searched deeply) and globs, in the order given.
-
-    Raises:
-        ReportError: nothing is there, or a folder holds no report.
-    """
-    found: list[Path] = []
-    for pattern in patterns:
-        path = Path(pattern)
-        if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in SUFFIXES)
-            if not inside:
-                raise ReportError("no report in this folder", path=path, mend=f"it needs {' '.join(SUFFIXES)}")
-            found += inside
-        elif path.exists():
-            found.append(path)
-        else:
-            matched = sorted(Path(p) for p in glob.glob(str(pattern), recursive=True) if Path(p).is_file())
-            if not matched:
-                raise ReportError("no such file or folder", path=path, mend="check the path")
-            found += matched
-    return list(dict.fromkeys(found))
-
-
-def analyse(nlp: Language, reports: Iterable[Report]) -> Iterator[tuple[Report, list[Fact]]]:
-    """Each report with its facts, in order; only `_AT_ONCE` reports are held at a time."""
+def analyse(nlp: Language, reports: Iterable[Report], *, together: int = 8) -> Iterator[tuple[Report, list[Fact]]]:
+    """Each report with its facts, in order; `together` of them are held and analysed at a time."""
 
     def docs():
         for report in reports:
@@ -68,7 +29,7 @@ def analyse(nlp: Language, reports: Iterable[Report]) -> Iterator[tuple[Report, 
             doc._.sentences = sentences_of(report)
             yield doc, report
 
-    for doc, report in nlp.pipe(docs(), as_tuples=True, batch_size=_AT_ONCE):
+    for doc, report in nlp.pipe(docs(), as_tuples=True, batch_size=together):
         yield report, list(facts_of(doc, report, calibration=nlp.meta.get("baogao_calibration", (1.0, 0.0))))
 
 
@@ -84,69 +45,41 @@ def extract(source: Path | str | Report, *, nlp: Language | None = None, **known
         ReportError: the file cannot be read.
         ModelError: the model cannot be loaded.
     """
-    from pipeline.predict import load
-
     report = source if isinstance(source, Report) else read_report(source, **known)
     for _, facts in analyse(nlp or load(), [report]):
         yield from facts
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[IO[str]]:
-    """A file to write that takes `path`'s place only when all went well."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise PipelineError(f"cannot be written: {error.strerror}", path=path, mend="choose another place") from error
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
-            yield out
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+class Extractor:
+    """What a worker process does with a chunk of sources, on one thread."""
 
+    def __init__(self, job: Job) -> None:
+        torch.set_num_threads(1)  # a worker a core reads faster than one process on all cores
+        self.job, self.nlp = job, load(job.model)
 
-def extract_files(
-    paths: Iterable[Path],
-    nlp: Language,
-    output: Path,
-    *,
-    known: dict | None = None,
-    manifest: dict[str, dict] | None = None,
-    progress: Callable[[Path], None] = lambda path: None,
-) -> Summary:
-    """Facts of all files to `output` (JSON lines), failed files to `<output>.errors.jsonl`.
-
-    `known` holds for every report, `manifest` by path or file name (`reports.read_manifest`). An errors file of an earlier run is removed when this run has none.
-    """
-    summary = Summary()
-    failures: list[dict] = []
-
-    def reports() -> Iterator[Report]:
-        for path in paths:
-            progress(path)
+    def __call__(self, sources: Sequence[Source], *, at: Callable[[int | None], None]) -> list[Outcome]:
+        """An outcome for each source. `at` is told which is read next, and None when all are analysed."""
+        outcomes, reports = {}, []
+        for number, source in enumerate(sources):
+            at(number)
             try:
-                said = (manifest or {}).get(str(path)) or (manifest or {}).get(path.name) or {}
-                yield read_report(path, **said | (known or {}))
+                reports.append((number, self._report(source)))
             except ReportError as error:
-                summary.errors.append(str(error))
-                failures.append({"path": str(path), "error": error.what, "mend": error.mend})
+                outcomes[number] = failed(source.path, type(error).__name__, error.what, error.mend)
+        at(None)
+        found = analyse(self.nlp, [report for _, report in reports], together=len(sources))
+        for (number, report), (_, facts) in zip(reports, found, strict=True):
+            path, rows = sources[number].path, [fact.to_json() for fact in facts]
+            outcomes[number] = Outcome(path, self._lines(report, rows), len(rows), len(report.text))
+        return [outcomes[number] for number in range(len(sources))]
 
-    with replacing(output) as out:
-        for report, facts in analyse(nlp, reports()):
-            summary.reports += 1
-            summary.characters += len(report.text)
-            summary.facts += len(facts)
-            for fact in facts:
-                out.write(json.dumps(fact.to_json(), ensure_ascii=False) + "\n")
-    errors = output.with_suffix(".errors.jsonl")
-    if failures:
-        with replacing(errors) as out:
-            for failure in failures:
-                out.write(json.dumps(failure, ensure_ascii=False) + "\n")
-    else:
-        errors.unlink(missing_ok=True)
-    return summary
+    def _report(self, source: Source) -> Report:
+        text, id, said = read(source)
+        told = self.job.manifest.get(source.path) or self.job.manifest.get(Path(source.path).name) or {}
+        return from_text(text, name=source.name, id=id, **said | told | self.job.known)
+
+    def _lines(self, report: Report, rows: list[dict]) -> str:
+        if self.job.per == "report":
+            about = {k: getattr(report, k) for k in ("id", "title", "region", "adcode", "level", "year", "date")}
+            rows = [{"report": about, "facts": rows}]
+        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)

@@ -35,6 +35,11 @@ _CHINESE = re.compile(
     r"|第[一二三四五六七八九十]|首位|居首|首$|前[三五十]|[二三四五六七八九十百千两几]个(?!代表|一百|自信|意识|维护|文明|确立|方面|全面|更加)"
 )
 _ARABIC = re.compile(r"[0-9０-９]")
+# figures that only date or name something: 2021年1月8日, 建党100周年, 地铁3号线, 5A级, “12345”热线, a list's 3、
+_DATES = re.compile(
+    r"(?:19|20)[0-9]{2}年(?:[0-9]{1,2}月)?(?:[0-9]{1,2}日)?|[0-9]{1,2}月[0-9]{1,2}日|[0-9]+(?:周年|号线)|[1-5]A级|^[0-9]{1,2}[、.．](?![0-9])"
+    r"|“[^”]{0,7}[^”万亿%％]”"
+)
 
 # the text as given: joining a Doc's tokens anew costs as much as a layer of the encoder
 Doc.set_extension("source", default=None, force=True)
@@ -46,8 +51,10 @@ Doc.set_extension("certainty", default=None, force=True)
 
 
 def has_numeral(text: str) -> bool:
-    """Whether `text` holds anything that could be a VALUE: any Arabic digit, or a Chinese numeral that measures."""
-    return bool(_ARABIC.search(text) or _CHINESE.search(_NAMES.sub("", text)))
+    """Whether `text` holds anything that could be a VALUE: a figure that is no date or name, or a Chinese numeral that measures."""
+    if _ARABIC.search(text) and _ARABIC.search(_DATES.sub("", text)):
+        return True
+    return bool(_CHINESE.search(_NAMES.sub("", text)))
 
 
 def split_sentences(text: str, start: int = 0, end: int | None = None) -> Iterator[tuple[int, int]]:

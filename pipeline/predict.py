@@ -10,6 +10,7 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
+from pipeline import DEFAULT_MODEL
 from pipeline.attributes import Attributes
 from pipeline.component import Module
 from pipeline.corpus import sentence_of
@@ -19,9 +20,8 @@ from pipeline.language import mark_sentences
 from pipeline.mentions import Mentions
 from pipeline.relations import Relations
 
-__all__ = ["DEFAULT_MODEL", "FORMAT", "assemble", "load", "predict", "record_doc", "to_record", "whole", "with_gold"]
+__all__ = ["FORMAT", "assemble", "load", "predict", "record_doc", "to_record", "whole", "with_gold"]
 
-DEFAULT_MODEL = Path(__file__).resolve().parent.parent / "models" / "extractor"
 FORMAT = 1
 # importing these registers them, also where the package runs uninstalled
 COMPONENTS = {"encoder": Encoder, "mentions": Mentions, "relations": Relations, "attributes": Attributes}

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import datetime
 import hashlib
 import re
 import statistics
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.errors import ReportError
 from pipeline.language import section_tree
 from pipeline.readers import SUFFIXES, read_text
 from pipeline.regions import Gazetteer, by_code, issuer_code
 from pipeline.schema import Report, Section
 
-__all__ = ["SUFFIXES", "from_text", "read_manifest", "read_report"]
-
-_KNOWN = ("title", "region", "year", "date")
+__all__ = ["SUFFIXES", "from_text", "read_report"]
 
 Source = tuple[str, float]
 
@@ -69,36 +64,6 @@ def read_report(
     path = Path(path)
     text, source = read_text(path)
     return from_text(text, name=path.stem, id=source, title=title, region=region, year=year, date=date)
-
-
-def read_manifest(path: Path) -> dict[str, dict]:
-    """What a CSV table says of reports, by file name or path: columns path and any of title, region, year, date.
-
-    Raises:
-        ReportError: no such table, a column that is none of these, or a year or date that is none.
-    """
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as lines:
-            table = csv.DictReader(lines)
-            rows, columns = list(table), table.fieldnames or []
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ReportError("the manifest cannot be read", path=path, mend="give a CSV table in UTF-8") from error
-    if "path" not in columns or set(columns) - {"path", *_KNOWN}:
-        raise ReportError(
-            f"columns {', '.join(columns) or 'missing'}", path=path, mend=f"they are path and any of {', '.join(_KNOWN)}"
-        )
-    found = {}
-    for number, row in enumerate(rows, start=2):
-        known = {name: row[name].strip() for name in _KNOWN if (row.get(name) or "").strip()}
-        try:
-            if "year" in known:
-                known["year"] = int(known["year"])
-            if "date" in known:
-                datetime.date.fromisoformat(known["date"])
-        except ValueError as error:
-            raise ReportError(f"line {number}: {error}", path=path, mend="a year is 2022, a date 2022-01-11") from error
-        found[row["path"]] = known
-    return found
 
 
 def from_text(

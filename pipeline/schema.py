@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import types
+import typing
 from dataclasses import asdict, dataclass, field
 
 __all__ = [
@@ -20,6 +23,7 @@ __all__ = [
     "Surface",
     "Unit",
     "Value",
+    "json_schema",
 ]
 
 SCHEMA_VERSION = 1
@@ -206,3 +210,44 @@ class Fact:
         row["region"] = build(Place, row["region"])
         row["base"] = tuple((Place if "adcode" in b else Period)(**b) for b in row["base"])
         return cls(**row)
+
+
+_PLAIN = {str: "string", int: "integer", float: "number", dict: "object", type(None): "null"}
+_CHOICES = {
+    "kind": ATTRIBUTES["kind"],
+    "direction": (*ATTRIBUTES["dir"], None),
+    "status": ATTRIBUTES["status"],
+    "bound": ATTRIBUTES["bound"],
+}
+
+
+def json_schema(kind: type = Fact) -> dict:
+    """The JSON Schema (draft 2020-12) of an output record, read off the dataclasses."""
+    properties = {name: _schema_of(hint) for name, hint in typing.get_type_hints(kind).items()}
+    if kind is not Fact:
+        about = {"description": kind.__doc__.split("\n")[0]}
+        return {"type": "object", **about, "properties": properties, "required": list(properties), "additionalProperties": False}
+    for name, choices in _CHOICES.items():
+        properties[name] = {"enum": list(choices)}
+    properties["schema_version"] = {"const": SCHEMA_VERSION}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A fact of a Chinese government work report",
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _schema_of(hint) -> dict:
+    if hint in _PLAIN:
+        return {"type": _PLAIN[hint]}
+    if dataclasses.is_dataclass(hint):
+        return json_schema(hint)
+    inner = typing.get_args(hint)
+    if typing.get_origin(hint) is tuple:
+        return {"type": "array", "items": _schema_of(inner[0])}
+    if isinstance(hint, types.UnionType):
+        return {"anyOf": [_schema_of(part) for part in inner]}
+    raise TypeError(f"no JSON Schema of {hint}")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-__all__ = ["Model", "Output", "console", "errors", "load_model", "say"]
+__all__ = ["Model", "Output", "cells", "console", "errors", "load_model", "say"]
 
 console, errors = Console(), Console(stderr=True, soft_wrap=True)
 
@@ -23,6 +23,19 @@ def say(line: str) -> None:
 
 def load_model(path: Path | None):
     """The pipeline of a folder; the shipped one by default."""
-    from pipeline.predict import DEFAULT_MODEL, load
+    from pipeline import DEFAULT_MODEL, load
 
     return load(path or DEFAULT_MODEL)
+
+
+def cells(fact: dict) -> list[str]:
+    """A fact in short: report, region, period, metric, value, unit, kind, status."""
+
+    def text(part: dict | None) -> str:
+        return (part["text"] or "") if part else ""
+
+    report = f"{fact['report']['region'] or '?'} {fact['report']['year'] or '?'}"
+    value = ("" if fact["bound"] == "=" else fact["bound"] + " ") + fact["value"]["text"]
+    kind = fact["kind"] + (" ↓" if fact["direction"] == "down" else "")
+    named = [text(fact[k]) for k in ("region", "period", "metric")]
+    return [report, *named, value, text(fact["unit"]), kind, fact["status"]]

@@ -1,24 +1,18 @@
 import json
+from dataclasses import replace
 
 import pytest
 
 import pipeline
-from pipeline.errors import ReportError
-from pipeline.extraction import analyse, extract_files, find_reports, replacing
+from pipeline.extraction import analyse
 from pipeline.reports import from_text, read_report
 from pipeline.schema import Fact
 from tests.conftest import ROOT, SHARED
-
-EXAMPLES = sorted((ROOT / "examples").iterdir())
-
-
-def lines(path):
-    with open(path, encoding="utf-8") as rows:
-        return [json.loads(row) for row in rows]
+from tests.test_engine import EXAMPLES, lines, run
 
 
-def test_facts_of_the_examples_are_the_expected_ones(nlp, tmp_path):
-    extract_files(EXAMPLES, nlp, tmp_path / "facts.jsonl")
+def test_facts_of_the_examples_are_the_expected_ones(tmp_path):
+    run(EXAMPLES, tmp_path / "facts.jsonl")
     found, expected = lines(tmp_path / "facts.jsonl"), lines(ROOT / "tests" / "data" / "examples.facts.jsonl")
     for row in found + expected:
         row["confidence"] = round(row["confidence"], 1)
@@ -79,55 +73,31 @@ def test_facts_of_a_real_place_are_resolved(nlp):
     assert target.region.source == "report"
 
 
-def test_one_bad_report_does_not_stop_the_rest(nlp, tmp_path):
+def test_one_bad_report_does_not_stop_the_rest(tmp_path):
     bad = tmp_path / "bad.docx"
     bad.write_bytes(b"no zip")
     output = tmp_path / "out.jsonl"
-    summary = extract_files([EXAMPLES[0], bad, EXAMPLES[1]], nlp, output)
+    summary = run([EXAMPLES[0], bad, EXAMPLES[1]], output)
     assert summary.reports == 2 and len(summary.errors) == 1
     assert lines(tmp_path / "out.errors.jsonl")[0]["path"] == str(bad)
-    extract_files([EXAMPLES[0]], nlp, output)
+    run([EXAMPLES[0]], output)
     assert not (tmp_path / "out.errors.jsonl").exists()
 
 
-def test_reports_together_or_alone_give_the_same(nlp, tmp_path):
-    extract_files(EXAMPLES * 6, nlp, tmp_path / "many.jsonl")
-    extract_files(EXAMPLES, nlp, tmp_path / "few.jsonl")
+def test_reports_together_or_alone_give_the_same(nlp):
+    reports = [read_report(path) for path in EXAMPLES]
 
-    def bare(path):
-        return [{**row, "confidence": None} for row in lines(path)]
+    def bare(reports):
+        return [[replace(fact, confidence=None) for fact in facts] for _, facts in analyse(nlp, reports)]
 
-    assert bare(tmp_path / "many.jsonl") == bare(tmp_path / "few.jsonl") * 6
-
-
-def test_files_are_found(tmp_path):
-    (tmp_path / "in").mkdir()
-    for name in ("b.txt", "a.txt", "in/c.md", "in/d.xlsx"):
-        (tmp_path / name).write_text("增长8%")
-    assert [p.name for p in find_reports([tmp_path])] == ["a.txt", "b.txt", "c.md"]
-    assert [p.name for p in find_reports([f"{tmp_path}/*.txt"])] == ["a.txt", "b.txt"]
-    with pytest.raises(ReportError, match="no such"):
-        find_reports([tmp_path / "none"])
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(ReportError, match="no report in this folder"):
-        find_reports([tmp_path / "empty"])
-
-
-def test_a_broken_run_leaves_the_old_file(tmp_path):
-    path = tmp_path / "f.jsonl"
-    path.write_text("old")
-    with pytest.raises(KeyError), replacing(path) as out:
-        out.write("new")
-        raise KeyError
-    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+    assert bare(reports * 6) == bare(reports) * 6
 
 
 @pytest.mark.shared
 @pytest.mark.slow
-def test_real_files_are_read_and_hold_facts(nlp, tmp_path):
-    files = find_reports([SHARED / "reports"])
-    summary = extract_files(files, nlp, tmp_path / "facts.jsonl")
-    assert summary.errors == [] and summary.reports == len(files) >= 15
+def test_real_files_are_read_and_hold_facts(tmp_path):
+    summary = run([SHARED / "reports"], tmp_path / "facts.jsonl", workers=2)
+    assert summary.errors == [] and summary.reports == len(list((SHARED / "reports").iterdir())) >= 15
     facts = lines(tmp_path / "facts.jsonl")
     by_report = {}
     for fact in facts:

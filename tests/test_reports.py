@@ -2,7 +2,8 @@ import docx
 import pytest
 
 from pipeline.errors import ReportError
-from pipeline.reports import from_text, read_manifest, read_report
+from pipeline.manifest import read_manifest
+from pipeline.reports import from_text, read_report
 
 BODY = (
     "2022年云岭县政府工作报告\n——2022年1月9日在云岭县第十八届人民代表大会第一次会议上\n县长 周文远\n各位代表：\n"
