@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-__all__ = ["AnnotationError", "ConfigError", "CorpusError", "ModelError", "PipelineError", "ReportError"]
+__all__ = ["AnnotationError", "ConfigError", "CorpusError", "ModelError", "PipelineError", "ReportError", "printable"]
+
+
+def printable(text: object) -> str:
+    """`text` in one line that every stream can take: control characters and what is no Unicode are escaped."""
+    line = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", lambda m: m[0].encode("unicode_escape").decode(), str(text))
+    return line.encode("utf-8", "backslashreplace").decode()
 
 
 class PipelineError(Exception):
@@ -20,9 +27,9 @@ class PipelineError(Exception):
     def __init__(
         self, what: str, *, path: Path | str | None = None, line: int | None = None, mend: str = ""
     ) -> None:
-        self.what, self.path, self.line, self.mend = what, path, line, mend
+        self.what, self.path, self.line, self.mend = printable(what), path, line, mend
         where = "" if path is None else f"{path}:{line}: " if line else f"{path}: "
-        super().__init__(f"{where}{what}" + (f" ({mend})" if mend else ""))
+        super().__init__(printable(f"{where}{what}" + (f" ({mend})" if mend else "")))
 
 
 class ReportError(PipelineError):

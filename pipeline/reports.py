@@ -7,6 +7,7 @@ import datetime
 import hashlib
 import re
 import statistics
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from pipeline.readers import SUFFIXES, read_text
 from pipeline.regions import Gazetteer, by_code, issuer_code
 from pipeline.schema import Report, Section
 
-__all__ = ["SUFFIXES", "from_text", "read_manifest", "read_report"]
+__all__ = ["SUFFIXES", "from_text", "known_of", "read_manifest", "read_report"]
 
 _KNOWN = ("title", "region", "year", "date")
 
@@ -89,16 +90,29 @@ def read_manifest(path: Path) -> dict[str, dict]:
         )
     found = {}
     for number, row in enumerate(rows, start=2):
-        known = {name: row[name].strip() for name in _KNOWN if (row.get(name) or "").strip()}
         try:
-            if "year" in known:
-                known["year"] = int(known["year"])
-            if "date" in known:
-                datetime.date.fromisoformat(known["date"])
+            found[row["path"]] = known_of(row)
         except ValueError as error:
             raise ReportError(f"line {number}: {error}", path=path, mend="a year is 2022, a date 2022-01-11") from error
-        found[row["path"]] = known
     return found
+
+
+def known_of(row: Mapping) -> dict:
+    """What a row of a table says of a report: its title, region, year and date, where it has them.
+
+    Raises:
+        ValueError: a year or date that is none.
+    """
+    known = {name: str(row[name]).strip() for name in _KNOWN if row.get(name) is not None}
+    known = {name: value.encode("utf-8", "replace").decode() for name, value in known.items() if value}
+    if "year" in known:
+        known["year"] = int(known["year"].removesuffix(".0"))
+        if not 1900 <= known["year"] < 2100:
+            raise ValueError(f"the year {known['year']}")
+    if "date" in known:
+        # a time of day may follow
+        known["date"] = datetime.date.fromisoformat(known["date"][:10]).isoformat()
+    return known
 
 
 def from_text(
