@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 import statistics
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
