@@ -16,7 +16,7 @@ from pathlib import Path
 from pipeline.containers import Source
 from pipeline.errors import ModelError
 from pipeline.ledger import Ledger
-from pipeline.output import Shards, discard, finish, replacing
+from pipeline.output import Shards, check_place, discard, finish, replacing
 from pipeline.schema import SCHEMA_VERSION
 from pipeline.workers import Job, Outcome, Pool
 
@@ -141,6 +141,7 @@ def extract_files(
         PipelineError: the output cannot be written, the model not be loaded, or an unfinished run not be gone on with.
     """
     summary = Summary()
+    check_place(output)
     ledger = Ledger(output, head_of(job, **{"--shards": shards}), resume=resume, restart=restart)
     try:
         for line in ledger.done:

@@ -13,7 +13,7 @@ from typing import IO
 
 from pipeline.errors import PipelineError
 
-__all__ = ["FORMS", "Shards", "converted", "discard", "finish", "flat", "replacing", "shard_paths"]
+__all__ = ["FORMS", "Shards", "check_place", "converted", "discard", "finish", "flat", "replacing", "shard_paths"]
 
 FORMS = (".jsonl", ".parquet", ".csv")
 _ROWS = 2000  # facts of a table written at once
@@ -27,6 +27,7 @@ def replacing(path: Path, mode: str = "w") -> Iterator[IO]:
         PipelineError: the place cannot be written.
     """
     text = {} if "b" in mode else {"encoding": "utf-8"}
+    check_place(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -40,6 +41,16 @@ def replacing(path: Path, mode: str = "w") -> Iterator[IO]:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def check_place(path: Path) -> None:
+    """Nothing but a file is there, if anything: a device or folder is not to be replaced.
+
+    Raises:
+        PipelineError: something else is.
+    """
+    if path.exists() and not path.is_file():
+        raise PipelineError("cannot be written: it is no file", path=path, mend="name a file")
 
 
 def _unwritable(path: Path, error: OSError) -> PipelineError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from tests.conftest import ROOT
 
@@ -54,18 +55,19 @@ def resolve(docs, reports) -> None:
 
 def main() -> None:
     from pipeline import load
-    from pipeline.extraction import analyse, find_reports
+    from pipeline.containers import sources
+    from pipeline.extraction import analyse
     from pipeline.reports import read_report
     from pipeline.words import words
 
-    files = find_reports(sys.argv[1:] or [ROOT / "examples"])
+    files = [Path(source.file) for source in sources(sys.argv[1:] or [ROOT / "examples"])]
     reports = [read_report(path) for path in files]
     size = sum(len(r.text) for r in reports)
     reports *= max(1, 200_000 // size)
     size = sum(len(r.text) for r in reports)
 
     imports = fresh("-c", IMPORTS)
-    process = fresh("-m", "pipeline.cli", "extract", *map(str, files), "-o", "/dev/null")
+    process = fresh("-m", "pipeline.cli", "extract", *map(str, files), "-o", str(ROOT / "runs" / "bench.jsonl"))
     loading = seconds(load)
     nlp = load()
     encoder = nlp.get_pipe("encoder")

@@ -208,6 +208,9 @@ def test_an_output_that_cannot_be_written(corpus, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(PipelineError, match="cannot be written"):
         run([corpus], tmp_path / "file" / "facts.jsonl")
+    (tmp_path / "folder.jsonl").mkdir()
+    with pytest.raises(PipelineError, match="it is no file"):
+        run([corpus], tmp_path / "folder.jsonl")
 
 
 def test_chunks_depend_on_the_sources_alone(corpus):
