@@ -10,7 +10,7 @@ import multiprocessing
 import signal
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -27,7 +27,7 @@ _PRELOAD = ["pipeline.extraction", "pipeline.predict", "transformers.models.mode
 
 @dataclass(frozen=True)
 class Job:
-    """What every worker does: the model's folder, what is known of all reports and of each by path, and the form of a line.
+    """What every worker does: the model's folder, what is known of all reports and of each by its path.
 
     `per` is "fact" (a line a fact) or "report" (a line a report, its facts inside).
     """
@@ -54,12 +54,16 @@ def failed(path: str, kind: str, what: str, mend: str = "") -> Outcome:
     return Outcome(path, error={"path": path, "class": kind, "error": what, "mend": mend})
 
 
-def _serve(connection: Connection, job: Job) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
-    from pipeline.extraction import Extractor
+def _extractor(job: Job) -> Callable:
+    from pipeline.extraction import Extractor  # heavy: only where it works
 
+    return Extractor(job)
+
+
+def _serve(connection: Connection, start: Callable[[Job], Callable], job: Job) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
     try:
-        extractor = Extractor(job)
+        extractor = start(job)
     except PipelineError as error:
         connection.send(("refused", str(error)))
         return
@@ -92,9 +96,9 @@ class _Part:
 
 
 class _Worker:
-    def __init__(self, context, job: Job) -> None:
+    def __init__(self, context, start: Callable[[Job], Callable], job: Job) -> None:
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, job), daemon=True)
+        self.process = context.Process(target=_serve, args=(theirs, start, job), daemon=True)
         self.process.start()
         theirs.close()
         self.part: _Part | None = None
@@ -121,14 +125,17 @@ class Pool:
         job: what they do.
         processes: how many.
         time_limit: seconds that reading a report may take, and that analysing may take for each report.
+        start: makes of the job what is called with each chunk, as `extraction.Extractor` is.
     """
 
-    def __init__(self, job: Job, *, processes: int, time_limit: float) -> None:
+    def __init__(
+        self, job: Job, *, processes: int, time_limit: float, start: Callable[[Job], Callable] = _extractor
+    ) -> None:
         methods = multiprocessing.get_all_start_methods()
         self.context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
         self.context.set_forkserver_preload(_PRELOAD)
-        self.job, self.time_limit, self.waiting = job, time_limit, deque()
-        self.workers = [_Worker(self.context, job) for _ in range(processes)]
+        self.start, self.job, self.time_limit, self.waiting = start, job, time_limit, deque()
+        self.workers = [_Worker(self.context, start, job) for _ in range(processes)]
 
     def __enter__(self) -> Pool:
         return self
@@ -194,7 +201,7 @@ class Pool:
             raise PipelineError("a worker process does not start", mend="is there enough memory? try --workers 1")
         if worker.part is not None:
             self._blame(worker, kind, what, mend)
-        self.workers[number] = _Worker(self.context, self.job)
+        self.workers[number] = _Worker(self.context, self.start, self.job)
 
     def _blame(self, worker: _Worker, kind: str, what: str, mend: str) -> None:
         """Name the report that a worker failed on, where it is known; do the others of its part anew."""
