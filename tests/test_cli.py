@@ -92,6 +92,8 @@ def test_train_from_own_annotations(tmp_path, tiny_encoder):
 BAD = {
     "no such file": ["extract", "none.txt"],
     "no report in this folder": ["extract", "folder"],
+    "no such form of output": ["extract", "good.txt", "-o", "facts.doc"],
+    "report goes with .jsonl only": ["extract", "good.txt", "-o", "facts.csv", "--per", "report"],
     "no model here": ["extract", "good.txt", "--model", "folder"],
     "not JSON": ["predict", "good.txt"],
     "edge (offset off by one?)": ["evaluate", "off.jsonl"],
@@ -120,6 +122,23 @@ def test_only_bad_reports(tmp_path):
     run = baogao("extract", "bad.docx", cwd=tmp_path)
     assert run.returncode == 2
     assert (tmp_path / "facts.errors.jsonl").is_file()
+
+
+def test_progress_and_stopping_off_a_terminal(tmp_path):
+    for n in range(6):
+        (tmp_path / f"{n}.txt").write_text(f"全市地区生产总值增长{n}.5%。" * 400, encoding="utf-8")
+    (tmp_path / "3.txt").write_bytes(b"")
+    run = baogao("extract", ".", "--log-every", "0.1", "--workers", "1", cwd=tmp_path)
+    told = run.stderr.decode()
+    assert run.returncode == 1 and re.search(r"^\d reports, [\d.]+ reports/s, [\d,]+ characters/s, [\d,]+ facts, \d failed$", told, re.M)
+    assert "3.txt: the file is empty (leave it out)" in told
+    (tmp_path / "facts.jsonl").unlink()
+    run = baogao("extract", ".", "--fail-fast", cwd=tmp_path)
+    assert run.returncode == 1 and "stopped" in run.stdout.decode() and not (tmp_path / "facts.jsonl").exists()
+    run = baogao("extract", ".", cwd=tmp_path)
+    assert run.returncode == 2 and "an unfinished run is here (go on with --resume" in run.stderr.decode()
+    run = baogao("extract", ".", "--resume", cwd=tmp_path)
+    assert run.returncode == 1 and len((tmp_path / "facts.errors.jsonl").read_text().splitlines()) == 1
 
 
 def test_readme_commands_exist():
