@@ -19,10 +19,10 @@ _BEFORE = re.compile(
 )
 _BEHIND = re.compile(r"(?:年均|年平均|同比|累计|预期|名义|实际)?(?:增长速度|增长率|增速|增长|增幅|涨幅|增长目标|目标|总量|规模|数量|总数|数额)$")
 # words that may differ: 城镇常住居民人均可支配收入 is 城镇居民人均可支配收入
-_NEUTRAL = frozenset("的 总 额 量 数 值 共 约 常住 完成 实现 累计 总量 总额 数量 人数 总数 规模 及 和 与 、 等 均 年末 年 新 达".split())
-# an indicator's dimension -> the dimensions of units that a level of it may have
+_NEUTRAL = frozenset("的 总 额 量 数 值 共 约 常住 完成 实现 累计 总量 总额 数量 人数 总数 及 和 与 、 等 均 年末 年 新 达".split())
+# an indicator's dimension -> the dimensions of units that a level or change of it may have
 _UNITS = {
-    "money": ("money_cny", "money_usd", "money_hkd", "money_eur", "ratio"),
+    "money": ("money_cny", "money_usd", "money_hkd", "money_eur"),
     "share": ("ratio", "percentage_points"),
     "area": ("area",),
     "mass": ("mass",),
@@ -30,15 +30,15 @@ _UNITS = {
     "volume": ("volume", "mass"),
     "power": ("power",),
     "energy": ("energy", "mass"),
-    "count": ("count", "people", "people_times", "households"),
+    "count": ("count", "people", "people_times", "households", "teu"),
     "persons": ("people", "people_times", "count"),
     "households": ("households", "people", "count"),
     "time": ("time", "count", "workday"),
+    "concentration": ("concentration", "mass"),
 }
-
-
 _MAY_DIFFER = frozenset("".join(_NEUTRAL))
 _ALIKE, _CANDIDATES = 0.6, 6
+_MEASURED = ("level", "change")  # kinds whose unit is the indicator's own
 _TELLING = 4  # characters: 企业 or 投资 alone names no indicator
 
 
@@ -126,7 +126,7 @@ def match_indicator(text: str, dimension: str | None = None, kind: str = "level"
     Args:
         text: the joined text of a fact's METRIC.
         dimension: of the fact's unit, where known; an indicator that cannot be counted so is none.
-        kind: of the fact; units say nothing of rates, changes, multiples, shares and ranks.
+        kind: of the fact; units say nothing of rates, multiples, shares and ranks.
 
     Returns:
         The score is 1 for a name of the catalogue, 0.95 for one with growth words or an area around it,
@@ -141,10 +141,14 @@ def match_indicator(text: str, dimension: str | None = None, kind: str = "level"
     else:
         name = _of_the_same_words(_bare(plain))
         found = (names[name], 0.9) if name else None
-    if found and kind == "level" and dimension and not _fits(catalogue()[found[0]].dimension, dimension):
+    if found and kind in _MEASURED and dimension and not _fits(catalogue()[found[0]].dimension, dimension, kind):
         return None
     return found
 
 
-def _fits(wanted: str, given: str) -> bool:
+def _fits(wanted: str, given: str, kind: str) -> bool:
+    if kind == "change" and given == "percentage_points":  # of a growth rate
+        return True
+    wanted, per, _ = wanted.partition("_per_")
+    given = given.split("/")[0] if per else given.removesuffix("/time")  # 元/人, 吨/日
     return wanted not in _UNITS or given in _UNITS[wanted]
