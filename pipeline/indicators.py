@@ -137,23 +137,21 @@ def match_indicator(text: str, dimension: str | None = None, kind: str = "level"
         The score is 1 for a name of the catalogue, 0.95 for one with growth words or an area around it,
         0.9 for the same words in another order or with neutral ones between.
     """
-    plain = _plain(text)
+    plain, bare = _plain(text), _bare(_plain(text))
     names = _by_name()
     if plain in names:
         found = names[plain], 1.0
-    elif _bare(plain) in names:
-        found = names[_bare(plain)], 0.95
+    elif bare in names and len(bare) > 2:  # 出口总量 may be tons of steel
+        found = names[bare], 0.95
     else:
-        name = _of_the_same_words(_bare(plain))
+        name = _of_the_same_words(bare)
         found = (names[name], 0.9) if name else None
-    if found and kind in _MEASURED and dimension and not _fits(catalogue()[found[0]].dimension, dimension, kind):
+    if found and kind in _MEASURED and dimension and not _fits(catalogue()[found[0]].dimension, dimension):
         return None
     return found
 
 
-def _fits(wanted: str, given: str, kind: str) -> bool:
-    if kind == "change" and given == "percentage_points":  # of a growth rate
-        return True
+def _fits(wanted: str, given: str) -> bool:
     wanted, per, _ = wanted.partition("_per_")
     given = given.split("/")[0] if per else given.removesuffix("/time")  # 元/人, 吨/日
     return wanted not in _UNITS or given in _UNITS[wanted]
