@@ -18,7 +18,8 @@ _BEFORE = re.compile(
     r"^(?:全市|全省|全县|全区|全州|全国|全盟|全旗|我市|我省|我县|我区|我国|全年|全社会(?=用电|R&D|研发|消费品)|累计|预计|实现|完成|达到|其中|年均|当年|本级|同期|辖区|地方(?=一般公共))+"
 )
 _BEHIND = re.compile(r"(?:年均|年平均|同比|累计|预期|名义|实际)?(?:增长速度|增长率|增速|增长|增幅|涨幅|增长目标|目标|总量|规模|数量|总数|数额)$")
-_SHARE, _SHARE_ENDS = re.compile(r"(.+)占(.+?)的?(?:比重|比例|比率)"), ("", "比重", "的比重", "的比例")
+_SHARE = re.compile(r"(.+)占(.+?)的?(?:比重|比例|比率)")
+_SHARE_ENDS = ("", "比重", "的比重", "的比例")
 # words that may differ: 城镇常住居民人均可支配收入 is 城镇居民人均可支配收入
 _NEUTRAL = frozenset("的 总 额 量 数 值 共 约 常住 完成 实现 累计 总量 总额 数量 人数 总数 及 和 与 、 等 均 年末 年 新 达".split())
 # an indicator's dimension -> the dimensions of units that a level or change of it may have
