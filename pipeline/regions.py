@@ -11,7 +11,19 @@ from dataclasses import dataclass
 
 from pipeline.gazetteer import AREA_TAGS, LEVELS, Area, Gazetteer, short_name
 
-__all__ = ["AREA_TAGS", "Area", "Gazetteer", "Region", "area_of", "by_code", "issuer_code", "resolve", "short_name", "zone"]
+__all__ = [
+    "AREA_TAGS",
+    "Area",
+    "Gazetteer",
+    "Region",
+    "area_of",
+    "by_code",
+    "issuer_code",
+    "issuer_region",
+    "resolve",
+    "short_name",
+    "zone",
+]
 
 COUNTRY = "100000"
 # one-letter names, as in 湘赣 or 在皖
@@ -94,6 +106,13 @@ def zone(name: str | None) -> Region | None:
     return Region(next((new for new in _NEW_AREAS if name.endswith(new)), name), None, "new_area")
 
 
+def issuer_region(code: str | None, name: str | None) -> Region | None:
+    """The area of a report's issuer: that of its code, else a zone or the corps of Xinjiang by its name."""
+    if code:
+        return by_code(code)
+    return Region(_CORPS, None, "province") if name == _CORPS else zone(name)
+
+
 def _own_zone(text: str, name: str | None) -> Region | None:
     """The zone `name` where 全区, 我区 or 新区 means it."""
     word, own = _ZONE_WORD.fullmatch(text), zone(name)
@@ -107,7 +126,7 @@ def _without_code(text: str, issuer: str | None) -> Region | None:
     if new and new.name in _NEW_AREAS and (text == new.name or _named(text.removesuffix(new.name), None)):
         return new
     if text in (_CORPS, "兵团", "全兵团"):
-        return Region(_CORPS, None, "province")
+        return issuer_region(None, _CORPS)
     division = _DIVISION.fullmatch(text)
     if division:
         return Region(f"{_CORPS}第{division.group(1)}师", None, "prefecture")

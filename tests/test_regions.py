@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.regions import AREA_TAGS, Gazetteer, area_of, issuer_code, resolve, short_name, zone
+from pipeline.regions import AREA_TAGS, Gazetteer, area_of, issuer_code, issuer_region, resolve, short_name, zone
 
 BAICHENG, TAOBEI, HOHHOT, KUNSHAN, CHAOYANG = "220800", "220802", "150100", "320583", "110105"
 
@@ -105,6 +105,13 @@ def test_a_zone_has_a_name_and_no_code(text, name, meant):
 )
 def test_a_zone_is_not_what_it_is_not_called(text, issuer, name):
     assert resolve(text, issuer, name) is None
+
+
+def test_the_issuers_own_area():
+    assert issuer_region("220800", "白城市").name == "白城市"
+    assert issuer_region(None, "新疆生产建设兵团").level == "province"
+    assert issuer_region(None, "贵安新区").level == "new_area"
+    assert issuer_region(None, "云岭县") is None and issuer_region(None, None) is None
 
 
 def test_zones_by_name():
