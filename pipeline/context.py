@@ -17,7 +17,7 @@ from dataclasses import replace
 from spacy.tokens import Doc, Span
 
 from pipeline.periods import Clock, parse_period
-from pipeline.regions import by_code, resolve
+from pipeline.regions import issuer_region, resolve
 from pipeline.schema import Period, Place, Report, Sentence
 
 __all__ = ["Context"]
@@ -128,7 +128,7 @@ class Context:
 
     def place(self, span: Span) -> Place:
         """The area of a REGION mention."""
-        region = resolve(span.text, self.report.adcode)
+        region = resolve(span.text, self.report.adcode, self.report.region)
         named = (region.name, region.adcode, region.level) if region else (None, None, None)
         return Place(span.text, span.start_char, span.end_char, *named)
 
@@ -139,5 +139,5 @@ class Context:
             place = self.place(opening)
             if place.name:
                 return replace(place, source="paragraph")
-        area = by_code(self.report.adcode) if self.report.adcode else None
+        area = issuer_region(self.report.adcode, self.report.region)
         return Place(None, None, None, area.name, area.adcode, area.level, source="report") if area else None

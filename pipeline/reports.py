@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipeline.language import section_tree
 from pipeline.readers import SUFFIXES, read_text
-from pipeline.regions import Gazetteer, by_code, issuer_code
+from pipeline.regions import Gazetteer, issuer_code, issuer_region
 from pipeline.schema import Report, Section
 
 __all__ = ["SUFFIXES", "from_text", "read_report"]
@@ -85,13 +85,13 @@ def from_text(
     year, year_source = (year, ("given", 1.0)) if year else _year(head, name, date)
     sources = {"region": region_source, "year": year_source, "date": date_source if date else None}
     adcode = issuer_code(region, f"{name}\n{text}") if region else None
-    area = by_code(adcode) if adcode else None
+    area = issuer_region(adcode, region)
     return replace(
         report,
         title=title or _title(head) or name,
         region=region,
         adcode=adcode,
-        level=area.level if area else "zone" if region and re.search("开发区|新区|园区|示范区|实验区", region) else None,
+        level=area.level if area else None,
         year=year,
         date=date,
         sources={k: v for k, v in sources.items() if v},
@@ -175,6 +175,8 @@ def _region(head: str, name: str) -> tuple[str | None, Source | None]:
                 return "全国", source
             if len(area) >= 3 and area[-1] in "省市县区州盟旗":
                 return area, source
+    if "新疆生产建设兵团" in name or "我代表新疆生产建设兵团" in head or "新疆生产建设兵团工作报告" in head:
+        return "新疆生产建设兵团", ("title", 0.9)
     if "我代表国务院" in head or "国务院" in name:
         return "全国", ("speaker", 0.95)
     match = re.search(rf"({_HAN}{{2,10}}?(?:省|市|县|区|州|盟|旗))", _NOISE_BEFORE_AREA.sub("", name))
