@@ -35,11 +35,11 @@ def select(
     from pipeline.corpus import annotation_files, read_records
     from pipeline.extraction import replacing
     from pipeline.selection import select as run
-    from pipeline.selection import select_at_random
+    from pipeline.selection import select_at_random, sentences
 
     known = (r["text"] for path in annotation_files(without) for r in read_records(path)) if without else ()
-    drawn = {"number": number, "seed": seed, "without": known}
-    records = select_at_random(corpus, **drawn) if at_random else run(corpus, load_model(model), **drawn)
+    found, drawn = sentences(corpus, without=known), {"number": number, "seed": seed}
+    records = select_at_random(found, **drawn) if at_random else run(found, load_model(model), **drawn)
     if not records:
         raise PipelineError("no sentence with a figure", path=corpus[0], mend="name reports with figures")
     with replacing(output) as out:

@@ -26,7 +26,7 @@ from pipeline.reports import SUFFIXES, from_text, read_report
 from pipeline.schema import Report
 from pipeline.silver import records_of
 
-__all__ = ["Candidate", "choose", "reports_of", "select", "select_at_random", "weighed"]
+__all__ = ["Candidate", "choose", "reports_of", "select", "select_at_random", "sentences", "weighed"]
 
 _CORPORA = (".jsonl", ".jsonl.xz", ".jsonl.gz", ".txt.xz", ".txt.gz")
 _POOL = 4  # times the sentences wanted: the most doubtful, among which unlikeness decides
@@ -75,23 +75,36 @@ def _texts(path: Path) -> Iterator[str]:
         ) from error
 
 
-def select(corpus: Iterable[Path], nlp: Language, *, number: int, seed: int, without: Iterable[str] = ()) -> list[dict]:
-    """The `number` sentences of a corpus that are most worth annotating, as records; the best first.
+def sentences(corpus: Iterable[Path], *, without: Iterable[str] = ()) -> Iterator[dict]:
+    """The sentences with a numeral of a corpus, as records with id, text, context and meta.
 
     Args:
         corpus: as `reports_of` takes it; it is streamed.
-        nlp: the pipeline whose doubts count.
-        number: how many sentences, fewer where the corpus has no more.
-        seed: of the draw.
         without: texts annotated already; sentences that differ from one in figures only are left out.
     """
-    return choose(_pool(weighed(nlp, _records(corpus, without)), _POOL * number), number=number, seed=seed)
+    known = {_template(text) for text in without}
+    for report in reports_of(corpus):
+        for record in records_of(report):
+            if _template(record["text"]) not in known:
+                yield {**record, "meta": {**record["meta"], "report": report.title}}
 
 
-def select_at_random(corpus: Iterable[Path], *, number: int, seed: int, without: Iterable[str] = ()) -> list[dict]:
-    """`number` sentences drawn at random, as records: to measure on, since doubtful ones flatter no model."""
+def select(records: Iterable[dict], nlp: Language, *, number: int, seed: int) -> list[dict]:
+    """The `number` records most worth annotating, fewer where there are no more; the best first.
+
+    Args:
+        records: with id, text, meta.doc and, if known, context; a stream, of which a small part is held.
+        nlp: the pipeline whose doubts count.
+        number: how many.
+        seed: of the draw.
+    """
+    return choose(_pool(weighed(nlp, records), _POOL * number), number=number, seed=seed)
+
+
+def select_at_random(records: Iterable[dict], *, number: int, seed: int) -> list[dict]:
+    """`number` records drawn at random: to measure on, since doubtful ones do not stand for the rest."""
     draw = random.Random(seed)
-    drawn = (Candidate(record, draw.random(), np.empty(0)) for record in _records(corpus, without))
+    drawn = (Candidate(record, draw.random(), np.empty(0)) for record in records)
     return [candidate.record for candidate in _pool(drawn, number)]
 
 
@@ -125,14 +138,6 @@ def choose(candidates: Sequence[Candidate], *, number: int, seed: int) -> list[d
         taken[documents[best]] += 1
         distance = np.minimum(distance, ((vectors - vectors[best]) ** 2).sum(1))
     return [candidates[i].record for i in chosen]
-
-
-def _records(corpus: Iterable[Path], without: Iterable[str]) -> Iterator[dict]:
-    known = {_template(text) for text in without}
-    for report in reports_of(corpus):
-        for record in records_of(report):
-            if _template(record["text"]) not in known:
-                yield {**record, "meta": {**record["meta"], "report": report.title}}
 
 
 def _template(text: str) -> str:

@@ -9,7 +9,7 @@ from pipeline.corpus import check_record
 from pipeline.doubt import doubts
 from pipeline.errors import CorpusError, PipelineError, ReportError
 from pipeline.predict import record_doc, whole
-from pipeline.selection import Candidate, choose, reports_of, select, select_at_random, weighed
+from pipeline.selection import Candidate, choose, reports_of, select, select_at_random, sentences, weighed
 from tests.conftest import ROOT
 from tests.test_cli import baogao
 
@@ -39,7 +39,7 @@ def read(nlp, text):
 
 
 def test_records_are_annotations_to_be(nlp, tmp_path):
-    records = select([corpus(tmp_path)], nlp, number=50, seed=1)
+    records = select(sentences([corpus(tmp_path)]), nlp, number=50, seed=1)
     assert {r["meta"]["region"] for r in records} == {"临汾市", "运城市"}
     assert len({r["id"] for r in records}) == len(records)
     for record in records:
@@ -52,17 +52,17 @@ def test_records_are_annotations_to_be(nlp, tmp_path):
 
 
 def test_same_seed_same_choice(nlp, tmp_path):
-    paths = [corpus(tmp_path), ROOT / "examples"]
-    assert select(paths, nlp, number=8, seed=1) == select(paths, nlp, number=8, seed=1)
-    one, other = ([r["id"] for r in select_at_random(paths, number=8, seed=seed)] for seed in (1, 2))
-    assert one != other and one == [r["id"] for r in select_at_random(paths, number=8, seed=1)]
+    found = list(sentences([corpus(tmp_path), ROOT / "examples"]))
+    assert select(found, nlp, number=8, seed=1) == select(found, nlp, number=8, seed=1)
+    one, other = ([r["id"] for r in select_at_random(found, number=8, seed=seed)] for seed in (1, 2))
+    assert one != other and one == [r["id"] for r in select_at_random(found, number=8, seed=1)]
 
 
 def test_sentences_alike_but_for_figures_stand_once(nlp, tmp_path):
     lines = [f"{place}完成固定资产投资{n}.{n}亿元，同比增长{n}%。" for n, place in enumerate(["全市", "全市", "全市"], start=3)]
     (tmp_path / "a.md").write_text("\n".join([*lines, "新增城镇就业1.2万人，城镇调查失业率控制在5.5%以内。"]), encoding="utf-8")
-    assert len(select([tmp_path], nlp, number=9, seed=1)) == 2
-    left = select([tmp_path], nlp, number=9, seed=1, without=["全市完成固定资产投资880亿元，同比增长12.5%。"])
+    assert len(select(sentences([tmp_path]), nlp, number=9, seed=1)) == 2
+    left = list(sentences([tmp_path], without=["全市完成固定资产投资880亿元，同比增长12.5%。"]))
     assert [r["text"][:6] for r in left] == ["新增城镇就业"]
 
 
