@@ -41,7 +41,8 @@ def select(
     found, drawn = sentences(corpus, without=known), {"number": number, "seed": seed}
     records = select_at_random(found, **drawn) if at_random else run(found, load_model(model), **drawn)
     if not records:
-        raise PipelineError("no sentence to choose from", path=corpus[0], mend="name reports with figures, not annotated yet")
+        mend = "name reports with figures, not annotated yet"
+        raise PipelineError("no sentence to choose from", path=corpus[0], mend=mend)
     with replacing(output) as out:
         for record in records:
             out.write(json.dumps(record, ensure_ascii=False) + "\n")

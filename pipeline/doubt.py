@@ -39,7 +39,8 @@ def doubts(nlp: Language, doc: Doc) -> list[tuple[float, str]]:
         linked = {(v, c) for v, c, *_ in doc._.relations}
         pairs = Pairs(text, mentions)
         if pairs.members:
-            where = (torch.zeros(len(pairs.members), dtype=torch.long), *map(torch.from_numpy, (pairs.spans, pairs.features)))
+            row = torch.zeros(len(pairs.members), dtype=torch.long)
+            where = (row, torch.from_numpy(pairs.spans), torch.from_numpy(pairs.features))
             margins = _margin(heads["relations"].module(vectors, *(x.to(vectors.device) for x in where)))
             for (v, c), margin in zip(pairs.members, margins, strict=True):
                 facts[v].append((margin, f"link {_named(mentions[v], text)} – {_named(mentions[c], text)}"))

@@ -1,7 +1,8 @@
 """Which sentences to annotate next: those that the model is least sure of, unlike one another, from many reports.
 
 Doubt alone would pick one difficulty again and again. So the choice is drawn like the first centres of k-means++
-(Arthur and Vassilvitskii 2007), by the square of doubt times distance from what is chosen already; Ash et al. (2020) do so with gradients.
+(Arthur and Vassilvitskii 2007), by the square of doubt times distance from what is chosen already; Ash et al. (2020)
+do so with gradients.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ def reports_of(corpus: Iterable[Path]) -> Iterator[Report]:
         inside = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
         files = [p for p in inside if p.name.endswith(_CORPORA) or p.suffix.lower() in SUFFIXES or p == path]
         if not files:
-            raise CorpusError("no report in this folder", path=path, mend=f"it needs {' '.join((*SUFFIXES, *_CORPORA))}")
+            known = " ".join((*SUFFIXES, *_CORPORA))
+            raise CorpusError("no report in this folder", path=path, mend=f"it needs {known}")
         for file in files:
             if file.name.endswith(_CORPORA):
                 yield from map(from_text, _texts(file))
@@ -70,9 +72,8 @@ def _texts(path: Path) -> Iterator[str]:
                 raise CorpusError("a document without a text", path=path, mend='each line needs a "text"')
             yield document["text"]
     except (ValueError, OSError, EOFError, LZMAError) as error:
-        raise CorpusError(
-            f"cannot be read: {str(error).splitlines()[0]}", path=path, mend='one object with "text" a line'
-        ) from error
+        told = str(error).partition("\n")[0] or type(error).__name__
+        raise CorpusError(f"cannot be read: {told}", path=path, mend='one object with "text" a line') from error
 
 
 def sentences(corpus: Iterable[Path], *, without: Iterable[str] = ()) -> Iterator[dict]:
@@ -158,7 +159,8 @@ def _distinct(candidates: list[Candidate]) -> list[Candidate]:
     """By score, without those whose text is, figures aside, nearly that of a better one."""
     ordered = sorted(candidates, key=lambda c: (-c.score, c.record["id"]))
     dropped: set[int] = set()
-    for better, worse, _ in near_duplicates([{"id": i, "text": _template(c.record["text"])} for i, c in enumerate(ordered)]):
+    templates = [{"id": i, "text": _template(c.record["text"])} for i, c in enumerate(ordered)]
+    for better, worse, _ in near_duplicates(templates):
         if better not in dropped:
             dropped.add(worse)
     return [c for i, c in enumerate(ordered) if i not in dropped]

@@ -50,7 +50,7 @@ def arguments() -> argparse.Namespace:
 def point(
     folder: Path, config: ExtractorConfig, revealed: list[dict], pool: list[dict], held_out: list[dict], step: int
 ) -> dict:
-    """{scores, next}: what a model of `revealed` scores, and the ids it would choose from `pool`; read if done already."""
+    """What a model of `revealed` scores, and the ids it would choose from `pool`; read where it is done already."""
     done = folder / "point.json"
     if done.is_file():
         return json.loads(done.read_text(encoding="utf-8"))
@@ -98,7 +98,8 @@ def rounds(settings: argparse.Namespace, way: str, seed: int, records: list[dict
 
 def table(points: list[dict]) -> str:
     """A Markdown table of means over the seeds."""
-    lines = ["| sentences | way | characters | facts | " + " | ".join(SHOWN) + " |", "|---:|---|---:|---:|" + "---:|" * len(SHOWN)]
+    lines = [f"| sentences | way | characters | facts | {' | '.join(SHOWN)} |"]
+    lines.append("|---:|---|---:|---:|" + "---:|" * len(SHOWN))
     for size in sorted({p["sentences"] for p in points}):
         for way in WAYS:
             some = [p for p in points if (p["sentences"], p["way"]) == (size, way)]
@@ -119,7 +120,8 @@ def draw(points: list[dict], path: Path) -> None:
         for way, colour in zip(WAYS, ("tab:red", "tab:gray"), strict=True):
             some = [p for p in points if p["way"] == way]
             sizes = sorted({p["sentences"] for p in some})
-            one.plot(sizes, [mean(p["scores"][name] for p in some if p["sentences"] == s) for s in sizes], color=colour, label=way)
+            means = [mean(p["scores"][name] for p in some if p["sentences"] == s) for s in sizes]
+            one.plot(sizes, means, color=colour, label=way)
             one.plot([p["sentences"] for p in some], [p["scores"][name] for p in some], ".", color=colour)
         one.set_title(name)
         one.set_xlabel("annotated sentences")
@@ -144,10 +146,9 @@ def main() -> None:
     settings.output.mkdir(parents=True, exist_ok=True)
     draw(points, settings.output / "selection.png")
     with replacing(settings.output / "selection.md") as out:
-        out.write(
-            f"# Sentences chosen, or drawn at random\n\nMeans over {settings.seeds} seeds, {settings.epochs} epochs a point; F1 on "
-            f"documents held out; `python -m tests.simulate`.\n\n{table(points)}\n![F1 by annotated sentences](selection.png)\n"
-        )
+        out.write("# Sentences chosen, or drawn at random\n\n")
+        out.write(f"Means over {settings.seeds} seeds, {settings.epochs} epochs a point; F1 on documents held out; ")
+        out.write(f"`python -m tests.simulate`.\n\n{table(points)}\n![F1 by annotated sentences](selection.png)\n")
     print(table(points), end="")
 
 

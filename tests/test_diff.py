@@ -52,7 +52,10 @@ CHANGES = {
         lambda r: r["entities"][2].update(kind="level", dir=None),
         [Change("kind", "label", "8 rate", "8 level"), Change("dir", "label", "8 up", "8 none")],
     ),
-    "type": (lambda r: r["relations"][2].update(type="base"), [Change("region", "label", "region 8 – 全市", "base 8 – 全市")]),
+    "type": (
+        lambda r: r["relations"][2].update(type="base"),
+        [Change("region", "label", "region 8 – 全市", "base 8 – 全市")],
+    ),
     "link": (lambda r: r["relations"].pop(0), [Change("metric", "removed", "8 – 进出口")]),
     "another mention": (
         lambda r: r["entities"][0].update(start_offset=5, end_offset=7),
@@ -120,8 +123,9 @@ class Reader(HTMLParser):
 
 def test_the_page_escapes_everything_and_needs_nothing():
     evil = "<script>alert('1')</script>&\"8%"
-    old = {"id": "<b>7</b>", "text": evil, "entities": [{"id": 1, "label": "VALUE", "start_offset": 0, "end_offset": 8}]}
-    new = {**old, "entities": [{"id": 1, "label": '"><img src=x>', "start_offset": 0, "end_offset": 8}]}
+    entity = {"id": 1, "label": "VALUE", "start_offset": 0, "end_offset": 8}
+    old = {"id": "<b>7</b>", "text": evil, "entities": [entity]}
+    new = {**old, "entities": [{**entity, "label": '"><img src=x>'}]}
     html = page(list(compare(state(old), state(new))), old="<old>", new="http://new", summary="<s>")
     reader = Reader()
     reader.feed(html)

@@ -81,7 +81,8 @@ def test_a_sentence_all_of_one_mention_is_weighed(nlp):
 
 
 def candidate(number, score, vector, document="a"):
-    return Candidate({"id": number, "text": str(number), "meta": {"doc": document}}, score, np.array(vector, dtype=float))
+    record = {"id": number, "text": str(number), "meta": {"doc": document}}
+    return Candidate(record, score, np.array(vector, dtype=float))
 
 
 def test_the_choice_is_doubtful_and_spread():
@@ -113,6 +114,7 @@ BAD = {
     "not in the dataset": {"a.jsonl": b'{"txt": "x"}\n'},
     "without a text": {"a.jsonl": b'{"text": null}\n{"text": "x"}\n'},
     "a.jsonl.xz: cannot be read": {"a.jsonl.xz": b"no xz"},
+    "b.jsonl.xz: cannot be read": {"b.jsonl.xz": lzma.compress(b'{"text": "x"}\n' * 999)[:-40]},
     "no report in this folder": {"a.csv": b"1"},
 }
 
