@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from pipeline import cli_extract, cli_models
+from pipeline import cli_annotations, cli_extract, cli_models
 from pipeline.errors import PipelineError
 from pipeline.terminal import Model, cells, console, errors, load_model, say
 
@@ -21,6 +21,7 @@ __all__ = ["main"]
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Facts from Chinese government work reports.")
 app.add_typer(cli_extract.app)
 app.add_typer(cli_models.app)
+app.add_typer(cli_annotations.app)
 
 
 def main() -> None:

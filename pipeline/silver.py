@@ -24,7 +24,7 @@ from pipeline.predict import COMPONENTS, assemble, load, record_doc, to_record, 
 from pipeline.reports import from_text
 from pipeline.schema import Report
 
-__all__ = ["ensemble", "label"]
+__all__ = ["ensemble", "label", "records_of"]
 
 _SHORTEST, _LONGEST = 8, 260
 
@@ -97,7 +97,8 @@ def label(
     def docs() -> Iterator[tuple[Doc, dict]]:
         for document in stream(corpus_files(corpus)).shuffle(seed=seed, buffer_size=500):
             report = from_text(document["text"])
-            for record in _drawn(report, per_report, draw):
+            found = records_of(report)
+            for record in draw.sample(found, min(per_report, len(found))):
                 yield record_doc(nlp, record), record
 
     with whole(nlp):
@@ -111,14 +112,17 @@ def label(
                 return
 
 
-def _drawn(report: Report, number: int, draw: random.Random) -> list[dict]:
+def records_of(report: Report) -> list[dict]:
+    """The sentences of a report that hold a numeral, as records with id, text, context and meta."""
+    about = {"doc": report.id, "region": report.region or "", "level": report.level or ""}
+    about["report_year"] = str(report.year or "")
     found = []
     for sentence in sentences_of(report):
         text = report.text[sentence.start : sentence.end]
         if _SHORTEST <= len(text) <= _LONGEST and has_numeral(text):
             context = {"section": sentence.section, "previous": sentence.previous, "position": sentence.position}
-            found.append({"text": text, "context": context, "meta": {"doc": report.id}})
-    return draw.sample(found, min(number, len(found)))
+            found.append({"id": f"{report.id}-{sentence.start}", "text": text, "context": context, "meta": dict(about)})
+    return found
 
 
 def _least(doc: Doc) -> float:
