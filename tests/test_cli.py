@@ -144,7 +144,7 @@ def test_progress_and_stopping_off_a_terminal(tmp_path):
 def test_readme_commands_exist():
     """Every `make` target and `baogao` command that a README names is there."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    cli = "".join((ROOT / "pipeline" / name).read_text(encoding="utf-8") for name in ("cli.py", "cli_extract.py", "cli_models.py"))
+    cli = "".join((ROOT / "pipeline" / name).read_text(encoding="utf-8") for name in ("cli.py", "cli_annotations.py", "cli_extract.py", "cli_models.py"))
     for name in ("README.md", "README.zh.md"):
         text = (ROOT / name).read_text(encoding="utf-8")
         targets, commands = set(re.findall(r"^make (\w+)", text, re.M)), set(re.findall(r"^baogao ([\w-]+)", text, re.M))
