@@ -15,7 +15,8 @@ from typing import BinaryIO
 
 from pipeline.errors import ReportError, printable
 from pipeline.manifest import KNOWN, known_of
-from pipeline.readers import DAMAGED, LARGEST, PACKED, SUFFIXES, checked, form, opened, read_bytes, read_text
+from pipeline.readers import DAMAGED, LARGEST, PACKED, SUFFIXES
+from pipeline.readers import checked, form, opened, read_bytes, read_text, stem, whole
 
 __all__ = ["Source", "read", "sources"]
 
@@ -132,7 +133,7 @@ def _all(places: Iterable[Path], column: str) -> Iterator[Source]:
 
 
 def _walk(place: Path) -> Iterator[Path | ReportError]:
-    """The files and datasets in a folder, each folder's own in order before those of its folders; or the file itself."""
+    """The files and datasets in a folder in order, its own before those of its folders; or the file itself."""
     if not os.path.isdir(place):
         yield place
         return
@@ -162,8 +163,7 @@ def _opened_up(path: Path, column: str, *, named: bool) -> Iterator[Source]:
     if form(path) == ".zip" and not os.path.isdir(path):
         yield from _members(path)
     elif table is None:
-        name = path.name.removesuffix(path.suffix) if path.suffix.lower() in PACKED else path.name
-        yield Source(shown, printable(PurePosixPath(name).stem), file=str(path))
+        yield Source(shown, stem(path), file=str(path))
     else:
         try:
             for number, row in table(path, column):
@@ -197,7 +197,7 @@ def _row(shown: str, row: Mapping | ReportError, column: str) -> Source:
         return Source(shown, error=error)
     try:
         # JSON may hold half of a character
-        return Source(shown, text=text.encode("utf-8", "replace").decode(), known=known_of(row))
+        return Source(shown, text=whole(text), known=known_of(row))
     except ValueError as error:
         wrong = ReportError(str(error), path=shown, mend="a year is 2022, a date 2022-01-11")
         return Source(shown, error=wrong)
@@ -215,7 +215,7 @@ def _members(path: Path) -> Iterator[Source]:
                 if member.is_dir() or any(map(_hidden, name.parts)) or not (packed or form(name) in SUFFIXES):
                     continue
                 found = True
-                yield _member(archive, member, f"{shown}!{printable(name)}", printable(name.stem), packed)
+                yield _member(archive, member, f"{shown}!{printable(name)}", packed)
             if not found:
                 raise ReportError("no report in this archive", path=path, mend=f"it needs {' '.join(SUFFIXES)}")
     except ReportError as error:
@@ -233,14 +233,14 @@ def _name(member: zipfile.ZipInfo) -> str:
         return name.decode("gb18030", "replace")
 
 
-def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, shown: str, name: str, packed: bool) -> Source:
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, shown: str, packed: bool) -> Source:
     try:
         if packed:
             raise ReportError("an archive in an archive", path=shown, mend="unpack it")
         if member.flag_bits & 1:
             raise ReportError("encrypted", path=shown, mend="unpack it with its password")
         with archive.open(member) as handle:
-            return Source(shown, name, data=handle.read(LARGEST + 1))
+            return Source(shown, stem(shown), data=handle.read(LARGEST + 1))
     except ReportError as error:
         return Source(shown, error=error)
     except (*DAMAGED, ValueError) as error:
