@@ -113,12 +113,13 @@ def _places(pattern: str | Path, column: str) -> list[Path]:
         return [path]
     try:
         # unlike glob.glob, this follows no link to a folder, so none in a circle
-        found = sorted(p for p in Path(path.anchor).glob(str(path.relative_to(path.anchor))) if p.is_file())
+        matched = Path(path.anchor).glob(str(path.relative_to(path.anchor)))
+        found = sorted(p for p in matched if p.is_file() and not _hidden(p.name))
     except (ValueError, NotImplementedError, OSError):
         found = []
     if not found:
         raise ReportError("no such file or folder", path=path, mend="check the path")
-    return [p for p in found if not _hidden(p.name)]
+    return found
 
 
 def _all(places: Iterable[Path], column: str) -> Iterator[Source]:
@@ -146,14 +147,13 @@ def _walk(place: Path) -> Iterator[Path | ReportError]:
         inner[:] = sorted(name for name in inner if not _hidden(name))
         known = (*SUFFIXES, *_TABLES, ".zip")
         yield from (Path(folder, name) for name in sorted(names) if not _hidden(name) and form(name) in known)
-        while failed:
-            error = failed.pop()
-            yield ReportError(f"cannot be read: {error.strerror}", path=error.filename, mend="check its permissions")
+    for error in failed:
+        yield ReportError(f"cannot be read: {error.strerror}", path=error.filename, mend="check the folder")
 
 
 def _hidden(name: str) -> bool:
     """Whether a file is a system's or word processor's own: .DS_Store, ~$report.docx, __MACOSX."""
-    return name.startswith((".", "~$", "__MACOSX"))
+    return name.startswith((".", "~$", "__MACOSX")) and name != ".."
 
 
 def _opened_up(path: Path, column: str, *, named: bool) -> Iterator[Source]:
@@ -243,7 +243,7 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, shown: str, packe
             return Source(shown, stem(shown), data=handle.read(LARGEST + 1))
     except ReportError as error:
         return Source(shown, error=error)
-    except (*DAMAGED, ValueError) as error:
+    except DAMAGED as error:
         return Source(shown, error=ReportError(f"damaged: {error}", path=shown, mend="pack the archive anew"))
 
 

@@ -27,7 +27,7 @@ __all__ = [
 SUFFIXES = (".txt", ".md", ".html", ".htm", ".docx", ".pdf")
 PACKED = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 # what unpacking raises on damaged or foreign data; zipfile's RuntimeError is a password or an unknown method
-DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError)
+DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, ValueError)
 
 LARGEST = 64 * 1024 * 1024  # bytes of a report, unpacked
 _LARGEST_PLAIN = 16 * 1024 * 1024  # bytes of text or a web page
@@ -78,7 +78,7 @@ def opened(path: Path | str) -> Iterator[BinaryIO]:
             raise ReportError("not a regular file", path=path, mend="name a file")
         with PACKED.get(Path(path).suffix.lower(), open)(path, "rb") as handle:
             yield handle
-    except (*DAMAGED, ValueError) as error:
+    except DAMAGED as error:
         told = getattr(error, "strerror", None)
         what = f"cannot be read: {told or error}" if isinstance(error, OSError) else f"damaged: {error}"
         raise ReportError(what, path=path, mend="check the file, or fetch it anew") from error
@@ -201,7 +201,7 @@ def _docx(data: bytes, path: Path | str) -> str:
         # python-docx resolves no entities and loads no DTD
         root = docx.Document(io.BytesIO(data)).element
         paragraphs = root.body.iter(qn("w:p"))
-    except (*DAMAGED, OpcError, KeyError, ValueError, SyntaxError, AttributeError, TypeError) as error:
+    except (*DAMAGED, OpcError, KeyError, SyntaxError, AttributeError, TypeError) as error:
         raise ReportError("no readable docx", path=path, mend=mend) from error
     if root.getroottree().docinfo.doctype:
         raise ReportError("a docx with a document type declaration", path=path, mend=mend)
