@@ -123,7 +123,7 @@ def checked(text: str, path: Path | str) -> str:
     """`text`, if it can be a report's.
 
     Raises:
-        ReportError: no Chinese in it, or more than 2,000,000 characters.
+        ReportError: no text or no Chinese in it, or more than any report has.
     """
     if not text.strip():
         raise ReportError("no text in it", path=path, mend="leave it out")
@@ -177,7 +177,7 @@ def _html(text: str, path: Path | str) -> str:
     import trafilatura
 
     text = _LONG_TAG.sub(r"\1>", _OTHER_TAG.sub("", text))
-    if len(text) > _LONGEST:
+    if len(text) > 4 * _LONGEST:
         raise ReportError(f"a page of {len(text):,} characters", path=path, mend="save its text as .txt")
     found = trafilatura.extract(text, include_comments=False, include_tables=True, favor_recall=True)
     if not found:
