@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import json
 import logging
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
 
 from pipeline.errors import ReportError, printable
-from pipeline.manifest import KNOWN, known_of
-from pipeline.readers import DAMAGED, LARGEST, PACKED, SUFFIXES, checked, form, opened, read_bytes, read_text
+from pipeline.manifest import known_of
+from pipeline.readers import DAMAGED, LARGEST, PACKED, SUFFIXES
+from pipeline.readers import checked, form, opened, read_bytes, read_text, stem, whole
+from pipeline.tables import TABLES, NoColumn, dataset
 
 __all__ = ["Source", "read", "sources"]
 
 log = logging.getLogger(__name__)
 
-_LONGEST_LINE = 16 * 1024 * 1024  # bytes: 2,000,000 characters, escaped
 _ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".tgz")
 
 
@@ -112,12 +110,13 @@ def _places(pattern: str | Path, column: str) -> list[Path]:
         return [path]
     try:
         # unlike glob.glob, this follows no link to a folder, so none in a circle
-        found = sorted(p for p in Path(path.anchor).glob(str(path.relative_to(path.anchor))) if p.is_file())
+        matched = Path(path.anchor).glob(str(path.relative_to(path.anchor)))
+        found = sorted(p for p in matched if p.is_file() and not _hidden(p.name))
     except (ValueError, NotImplementedError, OSError):
         found = []
     if not found:
         raise ReportError("no such file or folder", path=path, mend="check the path")
-    return [p for p in found if not _hidden(p.name)]
+    return found
 
 
 def _all(places: Iterable[Path], column: str) -> Iterator[Source]:
@@ -132,7 +131,7 @@ def _all(places: Iterable[Path], column: str) -> Iterator[Source]:
 
 
 def _walk(place: Path) -> Iterator[Path | ReportError]:
-    """The files and datasets in a folder, each folder's own in order before those of its folders; or the file itself."""
+    """The files and datasets in a folder in order, its own before those of its folders; or the file itself."""
     if not os.path.isdir(place):
         yield place
         return
@@ -143,49 +142,36 @@ def _walk(place: Path) -> Iterator[Path | ReportError]:
             inner.clear()
             continue
         inner[:] = sorted(name for name in inner if not _hidden(name))
-        known = (*SUFFIXES, *_TABLES, ".zip")
+        known = (*SUFFIXES, *TABLES, ".zip")
         yield from (Path(folder, name) for name in sorted(names) if not _hidden(name) and form(name) in known)
-        while failed:
-            error = failed.pop()
-            yield ReportError(f"cannot be read: {error.strerror}", path=error.filename, mend="check its permissions")
+    for error in failed:
+        yield ReportError(f"cannot be read: {error.strerror}", path=error.filename, mend="check the folder")
 
 
 def _hidden(name: str) -> bool:
     """Whether a file is a system's or word processor's own: .DS_Store, ~$report.docx, __MACOSX."""
-    return name.startswith((".", "~$", "__MACOSX"))
+    return name.startswith((".", "~$", "__MACOSX")) and name != ".."
 
 
 def _opened_up(path: Path, column: str, *, named: bool) -> Iterator[Source]:
     """The sources of one file or dataset; a table without the column is none if it was not `named`."""
-    table = _dataset if os.path.isdir(path) else _TABLES.get(form(path))
+    table = dataset if os.path.isdir(path) else TABLES.get(form(path))
     shown = printable(path)
     if form(path) == ".zip" and not os.path.isdir(path):
         yield from _members(path)
     elif table is None:
-        name = path.name.removesuffix(path.suffix) if path.suffix.lower() in PACKED else path.name
-        yield Source(shown, printable(PurePosixPath(name).stem), file=str(path))
+        yield Source(shown, stem(path), file=str(path))
     else:
         try:
             for number, row in table(path, column):
                 yield _row(f"{shown}:{number}", row, column)
-        except _NoColumn as error:
+        except NoColumn as error:
             if named:
                 yield Source(shown, error=error)
             else:
                 log.warning("%s: passed over, as it has no column %s", shown, column)
         except ReportError as error:
             yield Source(shown, error=error)
-
-
-class _NoColumn(ReportError):
-    """A table without the text's column."""
-
-
-def _check(columns: Iterable[str], column: str, path: Path) -> list[str]:
-    """The columns that are read."""
-    if column not in columns:
-        raise _NoColumn(f"no column {column}", path=path, mend="name the column that holds the text")
-    return [name for name in dict.fromkeys((column, *KNOWN)) if name in columns]
 
 
 def _row(shown: str, row: Mapping | ReportError, column: str) -> Source:
@@ -197,7 +183,7 @@ def _row(shown: str, row: Mapping | ReportError, column: str) -> Source:
         return Source(shown, error=error)
     try:
         # JSON may hold half of a character
-        return Source(shown, text=text.encode("utf-8", "replace").decode(), known=known_of(row))
+        return Source(shown, text=whole(text), known=known_of(row))
     except ValueError as error:
         wrong = ReportError(str(error), path=shown, mend="a year is 2022, a date 2022-01-11")
         return Source(shown, error=wrong)
@@ -215,7 +201,7 @@ def _members(path: Path) -> Iterator[Source]:
                 if member.is_dir() or any(map(_hidden, name.parts)) or not (packed or form(name) in SUFFIXES):
                     continue
                 found = True
-                yield _member(archive, member, f"{shown}!{printable(name)}", printable(name.stem), packed)
+                yield _member(archive, member, f"{shown}!{printable(name)}", packed)
             if not found:
                 raise ReportError("no report in this archive", path=path, mend=f"it needs {' '.join(SUFFIXES)}")
     except ReportError as error:
@@ -233,91 +219,15 @@ def _name(member: zipfile.ZipInfo) -> str:
         return name.decode("gb18030", "replace")
 
 
-def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, shown: str, name: str, packed: bool) -> Source:
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, shown: str, packed: bool) -> Source:
     try:
         if packed:
             raise ReportError("an archive in an archive", path=shown, mend="unpack it")
         if member.flag_bits & 1:
             raise ReportError("encrypted", path=shown, mend="unpack it with its password")
         with archive.open(member) as handle:
-            return Source(shown, name, data=handle.read(LARGEST + 1))
+            return Source(shown, stem(shown), data=handle.read(LARGEST + 1))
     except ReportError as error:
         return Source(shown, error=error)
-    except (*DAMAGED, ValueError) as error:
+    except DAMAGED as error:
         return Source(shown, error=ReportError(f"damaged: {error}", path=shown, mend="pack the archive anew"))
-
-
-def _lines(handle: BinaryIO, path: Path) -> Iterator[tuple[int, bytes]]:
-    """The lines of a file with their numbers, none so long that it could not be a report."""
-    number = 0
-    while line := handle.readline(_LONGEST_LINE):
-        number += 1
-        if len(line) == _LONGEST_LINE:
-            raise ReportError("a line of 16 MiB or more", path=path, line=number, mend="a report has less: split it")
-        yield number, line
-
-
-def _jsonl(path: Path, column: str) -> Iterator[tuple[int, Mapping | ReportError]]:
-    checked_first = False
-    with opened(path) as handle:
-        for number, line in _lines(handle, path):
-            if not line.strip():
-                continue
-            row = _object(line, path, number)
-            if isinstance(row, dict) and not checked_first:
-                _check(row, column, path)
-                checked_first = True
-            yield number, row
-
-
-def _object(line: bytes, path: Path, number: int) -> Mapping | ReportError:
-    try:
-        row = json.loads(line.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        return ReportError(f"no JSON in UTF-8: {error}", path=path, line=number, mend="mend the line")
-    return row if isinstance(row, dict) else ReportError("no JSON object", path=path, line=number, mend="mend the line")
-
-
-def _csv(path: Path, column: str) -> Iterator[tuple[int, Mapping]]:
-    csv.field_size_limit(_LONGEST_LINE)
-    with opened(path) as handle:
-        try:
-            table = csv.DictReader(line.decode("utf-8-sig") for _, line in _lines(handle, path))
-            _check(table.fieldnames or (), column, path)
-            yield from enumerate(table, start=1)
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise ReportError(f"no CSV in UTF-8: {error}", path=path, mend="save it as CSV in UTF-8") from error
-
-
-def _parquet(path: Path, column: str) -> Iterator[tuple[int, Mapping]]:
-    import pyarrow
-    from pyarrow import parquet
-
-    if path.suffix.lower() in PACKED:
-        raise ReportError("a packed parquet", path=path, mend="unpack it: parquet is packed inside")
-    with opened(path) as handle:
-        try:
-            table = parquet.ParquetFile(handle)
-            columns = _check(table.schema_arrow.names, column, path)
-            number = 0
-            for batch in table.iter_batches(batch_size=64, columns=columns):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield number, row
-        except (pyarrow.ArrowException, ValueError) as error:
-            raise ReportError(f"no readable parquet: {error}", path=path, mend="write it anew") from error
-
-
-def _dataset(path: Path, column: str) -> Iterator[tuple[int, Mapping]]:
-    import datasets
-    import pyarrow
-
-    try:
-        rows = datasets.load_from_disk(str(path))
-        columns = _check(rows.column_names, column, path)
-        yield from enumerate(rows.select_columns(columns), start=1)
-    except (pyarrow.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
-        raise ReportError(f"no readable dataset: {error}", path=path, mend="save it anew") from error
-
-
-_TABLES: dict[str, Callable[[Path, str], Iterator]] = {".jsonl": _jsonl, ".csv": _csv, ".parquet": _parquet}

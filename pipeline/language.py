@@ -103,11 +103,12 @@ def sentences_of(report: Report) -> list[Sentence]:
 
 def section_tree(headings: list[tuple[str, int, int]], length: int) -> tuple[Section, ...]:
     """Sections from (title, start, level) in text order; each ends where one of its level or above begins."""
-    sections = []
-    for i, (title, start, level) in enumerate(headings):
-        end = next((s for _, s, other in headings[i + 1 :] if other <= level), length)
+    sections, following = [], {}  # level -> where the next heading of that level stands
+    for title, start, level in reversed(headings):
+        end = min((at for other, at in following.items() if other <= level), default=length)
         sections.append(Section(title, start, end, level))
-    return tuple(sections)
+        following[level] = start
+    return tuple(reversed(sections))
 
 
 class CharacterTokenizer:

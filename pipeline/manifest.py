@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.errors import ReportError
+from pipeline.readers import whole
 
-__all__ = ["KNOWN", "known_of", "read_manifest"]
+__all__ = ["KNOWN", "YEARS", "known_of", "read_manifest"]
 
 KNOWN = ("title", "region", "year", "date")
+YEARS = range(1900, 2100)
 
 
 def read_manifest(path: Path) -> dict[str, dict]:
@@ -45,11 +47,11 @@ def known_of(row: Mapping) -> dict:
     Raises:
         ValueError: a year or date that is none.
     """
-    known = {name: str(row[name]).strip() for name in KNOWN if row.get(name) is not None}
-    known = {name: value.encode("utf-8", "replace").decode() for name, value in known.items() if value}
+    known = {name: whole(str(row[name])).strip() for name in KNOWN if row.get(name) is not None}
+    known = {name: value for name, value in known.items() if value}
     if "year" in known:
         known["year"] = int(known["year"].removesuffix(".0"))
-        if not 1900 <= known["year"] < 2100:
+        if known["year"] not in YEARS:
             raise ValueError(f"the year {known['year']}")
     if "date" in known:
         # a time of day may follow

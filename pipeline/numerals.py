@@ -14,6 +14,7 @@ _SMALL = {"十": 10, "百": 100, "千": 1000, "拾": 10, "佰": 100, "仟": 1000
 _LARGE = {"万": 10**4, "亿": 10**8, "萬": 10**4, "億": 10**8}
 _DASH = r"[-—–~～至到]+"
 _ABOVE, _ABOUT = re.compile(r"[余多]|以上"), re.compile(r"[几数上近约]")
+_LONGEST = 32  # characters; what is longer is no numeral, and might be beyond a float
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def parse_numeral(text: str) -> Number | None:
     """
     text = unicodedata.normalize("NFKC", text).replace(",", "").replace(" ", "").strip()
     text = re.sub(r"^(?:第|前|后|倒数第)", "", text)
-    if not text:
+    if not text or len(text) > _LONGEST:
         return None
     return _worded(text) or _ratio(text) or _range(text) or _loose(text) or _hedged(text)
 
@@ -58,7 +59,7 @@ def _worded(text: str) -> Number | None:
     doubled = re.fullmatch(r"翻(?:了)?(.+)?番", text)
     if doubled:
         times = _plain(doubled.group(1) or "一")
-        return None if times is None else Number(2.0**times)
+        return None if times is None or times > 100 else Number(2.0**times)
     if text in ("一半", "半", "半数"):
         return Number(0.5)
     if text in ("过半", "超半", "大半"):

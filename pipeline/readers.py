@@ -14,17 +14,20 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO
 
-from pipeline.errors import ReportError
+from pipeline.errors import ReportError, printable
 
-__all__ = ["DAMAGED", "LARGEST", "PACKED", "SUFFIXES", "checked", "decode", "form", "opened", "read_bytes", "read_text"]
+__all__ = [
+    *("DAMAGED", "LARGEST", "PACKED", "SUFFIXES", "checked", "decode", "form"),
+    *("opened", "read_bytes", "read_text", "stem", "whole"),
+]
 
 SUFFIXES = (".txt", ".md", ".html", ".htm", ".docx", ".pdf")
 PACKED = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 # what unpacking raises on damaged or foreign data; zipfile's RuntimeError is a password or an unknown method
-DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError)
+DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, ValueError)
 
 LARGEST = 64 * 1024 * 1024  # bytes of a report, unpacked
 _LARGEST_PLAIN = 16 * 1024 * 1024  # bytes of text or a web page
@@ -37,12 +40,29 @@ _COMMON = frozenset(
     [bytes((row, cell)).decode("gb2312", "ignore") for row in range(0xA1, 0xD8) for cell in range(0xA1, 0xFF)]
     + [chr(code) for code in (9, 10, 13, *range(32, 127))]
 )
+# Tags that tell text from the rest; of others (<b>, <font>, <img>) trafilatura takes time in the square of their number
+_TAGS = (
+    "html head body title meta link base script style noscript template iframe object svg math canvas video audio form "
+    "button select option textarea div p a br hr ul ol li dl dt dd table caption thead tbody tfoot tr td th h[1-6] "
+    "article section main header footer nav aside figure figcaption blockquote pre code del s strike"
+)
+_OTHER_TAG = re.compile(rf"</?(?!(?:{'|'.join(_TAGS.split())})(?![\w-]))[a-z][^<>]*+>", re.IGNORECASE)
+_LONG_TAG = re.compile(r"(<\w++)[^<>]{2000,}+>")  # pictures in the page itself; libxml2 compares attributes pairwise
 
 
 def form(path: Path | str) -> str:
     """The ending that says what a file is, in lower case, without that of its packing: .txt of A.TXT.gz."""
-    path = Path(path)
-    return (path.with_suffix("") if path.suffix.lower() in PACKED else path).suffix.lower()
+    return _unpacked(path).suffix.lower()
+
+
+def stem(path: Path | str) -> str:
+    """A file's name without its endings, printable."""
+    return printable(_unpacked(path).stem)
+
+
+def _unpacked(path: Path | str) -> PurePath:
+    path = PurePath(path)
+    return path.with_suffix("") if path.suffix.lower() in PACKED else path
 
 
 @contextmanager
@@ -58,7 +78,7 @@ def opened(path: Path | str) -> Iterator[BinaryIO]:
             raise ReportError("not a regular file", path=path, mend="name a file")
         with PACKED.get(Path(path).suffix.lower(), open)(path, "rb") as handle:
             yield handle
-    except (*DAMAGED, ValueError) as error:
+    except DAMAGED as error:
         told = getattr(error, "strerror", None)
         what = f"cannot be read: {told or error}" if isinstance(error, OSError) else f"damaged: {error}"
         raise ReportError(what, path=path, mend="check the file, or fetch it anew") from error
@@ -103,7 +123,7 @@ def checked(text: str, path: Path | str) -> str:
     """`text`, if it can be a report's.
 
     Raises:
-        ReportError: no Chinese in it, or more than 2,000,000 characters.
+        ReportError: no text or no Chinese in it, or more than any report has.
     """
     if not text.strip():
         raise ReportError("no text in it", path=path, mend="leave it out")
@@ -112,6 +132,11 @@ def checked(text: str, path: Path | str) -> str:
     if not re.search("[\u3400-\u9fff]", text):
         raise ReportError("no Chinese in it", path=path, mend="leave it out, or save it as UTF-8")
     return text
+
+
+def whole(text: str) -> str:
+    """`text` with U+FFFD for what is half of a character, which no file can hold."""
+    return re.sub("[\ud800-\udfff]", "\ufffd", text)
 
 
 def decode(data: bytes, path: Path | str) -> str:
@@ -151,6 +176,9 @@ def _plausibility(text: str) -> float:
 def _html(text: str, path: Path | str) -> str:
     import trafilatura
 
+    text = _LONG_TAG.sub(r"\1>", _OTHER_TAG.sub("", text))
+    if len(text) > 4 * _LONGEST:
+        raise ReportError(f"a page of {len(text):,} characters", path=path, mend="save its text as .txt")
     found = trafilatura.extract(text, include_comments=False, include_tables=True, favor_recall=True)
     if not found:
         raise ReportError("no text found in the page", path=path, mend="save the page's text as .txt")
@@ -173,7 +201,7 @@ def _docx(data: bytes, path: Path | str) -> str:
         # python-docx resolves no entities and loads no DTD
         root = docx.Document(io.BytesIO(data)).element
         paragraphs = root.body.iter(qn("w:p"))
-    except (*DAMAGED, OpcError, KeyError, ValueError, SyntaxError, AttributeError, TypeError) as error:
+    except (*DAMAGED, OpcError, KeyError, SyntaxError, AttributeError, TypeError) as error:
         raise ReportError("no readable docx", path=path, mend=mend) from error
     if root.getroottree().docinfo.doctype:
         raise ReportError("a docx with a document type declaration", path=path, mend=mend)
@@ -198,7 +226,7 @@ def _pdf(data: bytes, path: Path | str) -> str:
         document = pypdfium2.PdfDocument(data)
         try:
             if len(document) > _PAGES:
-                raise ReportError(f"{len(document):,} pages", path=path, mend=f"a report has at most {_PAGES:,}: split it")
+                raise ReportError(f"{len(document):,} pages", path=path, mend="split the document")
             for page in document:
                 pages.append(page.get_textpage().get_text_bounded())
         finally:

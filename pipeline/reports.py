@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import re
 import statistics
@@ -9,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.language import section_tree
-from pipeline.readers import SUFFIXES, read_text
+from pipeline.manifest import YEARS
+from pipeline.readers import SUFFIXES, read_text, stem, whole
 from pipeline.regions import Gazetteer, issuer_code, issuer_region
 from pipeline.schema import Report, Section
 
@@ -24,6 +26,8 @@ _FURNITURE = re.compile(
     r"》*点击图片进入专题《*|相关(?:报道|文档|阅读|链接|新闻)[:：]?|文档附件[:：]?|附件[:：]?|责任编辑[:：].*|上一篇.*|下一篇.*|"
     r"[^。，]{0,40}\.(?:docx?|pdf|wps)|关闭(?:窗口)?|(?:信息|文章|稿件|新闻)?来源[:：][^，。；]{0,30}|(?:发布|更新)(?:时间|日期)[:：][\d\s年月日:：/.-]{0,30}|返回(?:顶部|首页)?|打印本页|扫一扫.*|第\s*\d+\s*页(?:\s*共\s*\d+\s*页)?|-\s*\d+\s*-|—\s*\d+\s*—)"
 )
+# controls, joiners and marks of direction
+_INVISIBLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _HAN = r"[\u4e00-\u9fff]"
 _NUMERAL = "一二三四五六七八九十"
 _OPENING = rf"(?:——|[{_NUMERAL}]{{1,3}}、|[（(][{_NUMERAL}]{{1,3}}[）)]|各位代表)"
@@ -52,7 +56,7 @@ def read_report(
     year: int | None = None,
     date: str | None = None,
 ) -> Report:
-    """The report in a file of text, Markdown, HTML, docx or pdf.
+    """The report in a file of text, Markdown, HTML, docx or pdf, plain or packed (.gz, .bz2, .xz).
 
     Args:
         path: the file; its ending says what it is.
@@ -63,7 +67,7 @@ def read_report(
     """
     path = Path(path)
     text, source = read_text(path)
-    return from_text(text, name=path.stem, id=source, title=title, region=region, year=year, date=date)
+    return from_text(text, name=stem(path), id=source, title=title, region=region, year=year, date=date)
 
 
 def from_text(
@@ -100,9 +104,9 @@ def from_text(
 
 def clean(text: str) -> str:
     """Text without furniture lines, hard wraps, or the blanks that wraps left inside words."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x0c", "\n")
+    text = re.sub(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]", "\n", whole(text))
     text = text.replace("\xad", "-")
-    text = re.sub(r"[\u200b\u200c\u200d\ufeff\x00]", "", text)
+    text = _INVISIBLE.sub("", text)
     lines = [re.sub(r"[ \t\u3000\xa0]+", " ", line).strip() for line in text.split("\n")]
     lines = [line for line in lines if line and not _FURNITURE.fullmatch(line.replace(" ", ""))]
     lines = [part for line in lines for part in _rebroken(line)]
@@ -133,15 +137,13 @@ def _unwrapped(lines: list[str]) -> list[str]:
     near = sum(0.85 * width <= n <= width * 1.1 for n in full) / len(full)
     if width > 180 or near < 0.5:
         return lines
-    joined: list[str] = []
+    joined: list[list[str]] = []
     for line in lines:
-        before = joined[-1] if joined else ""
-        last = before.rsplit("\x00", 1)[-1]
-        if joined and _width(last) >= 0.85 * width and not re.match(_OPENING, line):
-            joined[-1] = before + "\x00" + line
+        if joined and _width(joined[-1][-1]) >= 0.85 * width and not re.match(_OPENING, line):
+            joined[-1].append(line)
         else:
-            joined.append(line)
-    return [line.replace("\x00", "") for line in joined]
+            joined.append([line])
+    return ["".join(parts) for parts in joined]
 
 
 def _width(line: str) -> int:
@@ -161,8 +163,11 @@ def _date(head: str) -> str | None:
     match = _DELIVERY.search(line)
     if match is None:
         return None
-    year, month, day = map(int, match.groups())
-    return f"{year:04d}-{month:02d}-{day:02d}" if 1 <= month <= 12 and 1 <= day <= 31 else None
+    try:
+        day = datetime.date(*map(int, match.groups()))
+    except ValueError:
+        return None
+    return day.isoformat() if day.year in YEARS else None
 
 
 def _region(head: str, name: str) -> tuple[str | None, Source | None]:
@@ -199,8 +204,9 @@ def _year(head: str, name: str, date: str | None) -> tuple[int | None, Source | 
         if match:
             return int(match.group(1)), source
         match = re.search(r"([一二○〇零Ｏ九][一二三四五六七八九○〇零Ｏ]{3})年", text)
-        if match:
-            return int("".join(str(_CHINESE_DIGIT[c]) for c in match.group(1))), source
+        year = int("".join(str(_CHINESE_DIGIT[c]) for c in match.group(1))) if match else 0
+        if year in YEARS:
+            return year, source
     return None, None
 
 

@@ -151,3 +151,8 @@ def test_arabic_numerals_read_back(number, magnitude, grouped):
 def test_any_text_is_read_or_refused(text):
     parsed = parse_numeral(text)
     assert parsed is None or parsed.number is not None or parsed.low is not None or parsed.numbers
+
+
+@pytest.mark.parametrize("text", ["7" * 400, "7" * 5000, "九" * 5000, "亿" * 5000, "1-" * 3000, "翻9999番", "." * 33])
+def test_what_no_float_holds_is_no_numeral(text):
+    assert parse_numeral(text) is None

@@ -1,8 +1,13 @@
 import docx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from pipeline import readers
 from pipeline.errors import ReportError
+from pipeline.language import sentences_of
 from pipeline.manifest import read_manifest
+from pipeline.readers import decode
 from pipeline.reports import from_text, read_report
 
 BODY = (
@@ -20,6 +25,22 @@ def test_encodings(tmp_path, encoding, newline):
     assert report.title == "2022年云岭县政府工作报告"
     assert (report.region, report.year, report.date) == ("云岭县", 2022, "2022-01-09")
     assert "增长８.２％，新建公路１２公里。" in report.text
+
+
+def test_big5_is_read():
+    old = "各位代表：過去一年，全縣地區生產總值增長8.2%，新建公路12公里，糧食總產量達到25萬噸，群眾滿意度明顯提高。"
+    assert decode(old.encode("big5hkscs"), "a.txt") == old
+
+
+LEVEL_ONE = sorted(c for c in readers._COMMON if "\u4e00" <= c <= "\u9fff")
+prose = st.text(st.sampled_from(LEVEL_ONE + list("，。、；：0123456789%\n")), min_size=40).filter(
+    lambda text: sum(c in LEVEL_ONE for c in text) > 20
+)
+
+
+@given(prose, st.sampled_from(["utf-8", "utf-8-sig", "gb18030", "utf-16", "utf-16-le", "utf-16-be"]))
+def test_text_comes_back(text, encoding):
+    assert decode(text.encode(encoding), "a.txt") == text
 
 
 def test_sections():
@@ -147,3 +168,36 @@ def test_faulty_manifests(tmp_path, text):
     (tmp_path / "m.csv").write_text(text, encoding="utf-8")
     with pytest.raises(ReportError, match="m.csv"):
         read_manifest(tmp_path / "m.csv")
+
+
+HOSTILE = {
+    "100,000 lines": "".join(f"{i}、增长{i}%\n" for i in range(100_000)),
+    "50,000 headings": "一、工作回顾\n（二）重点工作\n" * 25_000,
+    "wrapped lines": "新增城镇就业人数保持平稳增长态势持续向好\n" * 50_000,
+    "one line": "全县地区生产总值增长8.2%，城镇登记失业率控制在3.8%以内。" * 25_000,
+    "one line with blanks": "全县地区生产总值增长8.2%。 一、" * 25_000,
+    "digits": "7" * 1_000_000,
+    "marks": "。；”）" * 100_000,
+    "open quotes": "“" * 1_000_000,
+    "controls": "增\x00\x01\x1c\x85\u2028\ufeff" * 50_000,
+    "nothing seen": "\x00\x01\u200b",
+    "right to left": "增\u202e长\u200f8%。" * 100_000,
+    "halves of characters": "增\ud83d长\udc00" * 100_000,
+    "blanks": " \u3000\t" * 300_000 + "增",
+    "beyond the basic plane": "\U00020000\U0001f600" * 200_000,
+    "impossible dates": "政府工作报告\n0000年0月99日会议\n9999年12月31日会议\n九九九九年政府工作报告\n",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_text(name):
+    report = from_text(HOSTILE[name], name=HOSTILE[name][:100])
+    text = report.text
+    assert text.encode().decode() == text and not set("\x00\x01\r\x85\u2028\u202e\u200f") & set(text)
+    assert (report.year, report.date) == (None, None)
+    assert all(text.startswith(s.title, s.start) and s.start < s.end <= len(text) for s in report.sections)
+    end = 0
+    for sentence in sentences_of(report):
+        assert end <= sentence.start < sentence.end <= len(text)
+        assert text[sentence.start : sentence.end].strip() == text[sentence.start : sentence.end]
+        end = sentence.end
