@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from torch import nn
 
 from pipeline.component import Component, Module, Pool, pad
-from pipeline.schema import LABELS, MAX_LINKS
+from pipeline.schema import LABELS, MAX_LINKS, Sentence
 
 __all__ = ["Pairs", "RelationHead", "Relations"]
 
@@ -135,7 +136,7 @@ class Relations(Component):
         for i, doc in enumerate(docs):
             # read once: spaCy builds them anew at each access
             text, entities = doc._.source, doc.ents
-            for sentence, numbers in mentions_by_sentence(doc):
+            for sentence, numbers in mentions_by_sentence(doc, entities):
                 first = sentence.start
                 local = [(entities[n].start - first, entities[n].end - first, entities[n].label_) for n in numbers]
                 pairs = Pairs(text[first : sentence.end], local)
@@ -159,14 +160,11 @@ class Relations(Component):
             doc._.relations = links
 
 
-def mentions_by_sentence(doc: Doc) -> list[tuple]:
-    """(sentence, numbers of its mentions in doc.ents) of each sentence that holds a mention."""
-    found, entities, n = [], doc.ents, 0
+def mentions_by_sentence(doc: Doc, entities: Sequence[Span]) -> list[tuple[Sentence, list[int]]]:
+    """(sentence, numbers of its mentions in `entities`, which is `doc.ents`) of each sentence that holds a mention."""
+    found, starts, n = [], [entity.start for entity in entities], 0
     for sentence in doc._.sentences:
-        numbers = []
-        while n < len(entities) and entities[n].start < sentence.end:
-            numbers.append(n)
-            n += 1
-        if numbers:
-            found.append((sentence, numbers))
+        first, n = n, bisect_left(starts, sentence.end, n)
+        if n > first:
+            found.append((sentence, list(range(first, n))))
     return found
