@@ -77,15 +77,15 @@ class Context:
     """Reads periods and areas of one report, sentence by sentence in text order."""
 
     def __init__(self, doc: Doc, entities: Sequence[Span], report: Report) -> None:
-        self.report = report
-        self.breaks = [i for i, c in enumerate(doc._.source) if c == "\n"]
+        self.report, self.source = report, doc._.source
+        self.breaks = [match.start() for match in re.finditer("\n", self.source)]
         linked: dict[int, set[str]] = {}
         for _, mention, kind, _ in doc._.relations:
             linked.setdefault(mention, set()).add(kind)
         governing = [
             n
             for n, e in enumerate(entities)
-            if e.label_ == "YEAR" and "base" not in linked.get(n, ()) and not _NOT_GOVERNING.match(e.text)
+            if e.label_ == "YEAR" and "base" not in linked.get(n, ()) and not _NOT_GOVERNING.match(self.surface(e)[0])
         ]
         self.years = [entities[n] for n in governing]
         self.starts = [span.start for span in self.years]
@@ -93,6 +93,10 @@ class Context:
         self.openings = {
             self._paragraph(entities[n].start): entities[n] for n in reversed(list(opening)) if self._opens(entities[n])
         }
+
+    def surface(self, span: Span) -> tuple[str, int, int]:
+        """Text, start and end of a mention: `Span.text` would join its tokens anew."""
+        return self.source[span.start : span.end], span.start, span.end
 
     def _paragraph(self, offset: int) -> int:
         """Offset of the first character of the paragraph."""
@@ -121,7 +125,8 @@ class Context:
 
     def period(self, span: Span, sentence: Sentence, status: str) -> Period:
         """The period of a YEAR mention."""
-        return Period(span.text, span.start_char, span.end_char, *_dates(span.text, self._clock(sentence, status)))
+        surface = self.surface(span)
+        return Period(*surface, *_dates(surface[0], self._clock(sentence, status)))
 
     def inherited_period(self, value: Span, sentence: Sentence, status: str) -> Period | None:
         """The period of a fact that names none."""
@@ -142,9 +147,10 @@ class Context:
 
     def place(self, span: Span) -> Place:
         """The area of a REGION mention."""
-        region = _resolved(span.text, self.report.adcode)
+        surface = self.surface(span)
+        region = _resolved(surface[0], self.report.adcode)
         named = (region.name, region.adcode, region.level) if region else (None, None, None)
-        return Place(span.text, span.start_char, span.end_char, *named)
+        return Place(*surface, *named)
 
     def inherited_place(self, value: Span) -> Place | None:
         """The area of a fact that names none."""
