@@ -10,6 +10,7 @@ from spacy.tokens import Doc
 from torch import nn
 
 from pipeline.component import Component, Module, Pool, pad
+from pipeline.relations import mentions_by_sentence
 from pipeline.schema import ATTRIBUTES
 
 __all__ = ["AttributeHead", "Attributes"]
@@ -70,33 +71,38 @@ class Attributes(Component):
         found: list[dict] = [{} for _ in docs]
         rows = []
         for i, doc in enumerate(docs):
-            sentences, k = doc._.sentences, 0
-            for n, entity in enumerate(doc.ents):
-                while sentences[k].end <= entity.start:
-                    k += 1
-                if entity.label_ == "VALUE":
-                    rows.append((i, n, sentences[k], (entity.start, entity.end)))
-        rows.sort(key=lambda row: row[2].end - row[2].start)
-        for first in range(0, len(rows), 128):
-            part = rows[first : first + 128]
-            vectors = pad([docs[i].tensor[s.start : s.end] for i, _, s, _ in part])
-            spans = torch.tensor([(a - s.start, b - s.start) for _, _, s, (a, b) in part])
-            lengths = torch.tensor([s.end - s.start for _, _, s, _ in part])
-            inputs = (vectors, torch.arange(len(part)), spans, lengths)
+            entities = doc.ents  # once: spaCy builds them anew at each access
+            for sentence, numbers in mentions_by_sentence(doc, entities):
+                values = [n for n in numbers if entities[n].label_ == "VALUE"]
+                if values:
+                    first = sentence.start
+                    spans = [(entities[n].start - first, entities[n].end - first) for n in values]
+                    rows.append((i, values, spans, doc.tensor[first : sentence.end]))
+        rows.sort(key=lambda row: len(row[3]))
+        for first in range(0, len(rows), 64):
+            part = rows[first : first + 64]
+            inputs = (
+                pad([vectors for *_, vectors in part]),
+                torch.tensor([k for k, (_, values, *_) in enumerate(part) for _ in values]),
+                torch.tensor([span for _, _, spans, _ in part for span in spans]),
+                torch.tensor([len(vectors) for *_, vectors in part]),
+            )
             logits = self.module(*(x.to(self.device) for x in inputs))
-            chosen = {name: logit.softmax(-1).cpu().max(-1) for name, logit in logits.items()}
-            for k, (i, n, _, _) in enumerate(part):
-                found[i][n] = _consistent(
-                    {
-                        name: (ATTRIBUTES[name][int(best.indices[k])], float(best.values[k]))
-                        for name, best in chosen.items()
-                    }
-                )
+            chosen = [_choices(name, logit.softmax(-1).cpu()) for name, logit in logits.items()]
+            places = ((i, n) for i, values, *_ in part for n in values)
+            for (i, n), attributes in zip(places, zip(*chosen, strict=True), strict=True):
+                found[i][n] = _consistent(dict(zip(logits, attributes, strict=True)))
         return found
 
     def set_annotations(self, docs: Sequence[Doc], found: list[dict]) -> None:
         for doc, attributes in zip(docs, found, strict=True):
             doc._.attributes = attributes
+
+
+def _choices(name: str, probability: torch.Tensor) -> list[tuple[str, float]]:
+    """The likeliest choice of an attribute and its probability, for each row of (value, choice)."""
+    sure, best = probability.max(-1)
+    return [(ATTRIBUTES[name][k], p) for k, p in zip(best.tolist(), sure.tolist(), strict=True)]
 
 
 def _consistent(attributes: dict[str, tuple[str, float]]) -> dict[str, tuple[str, float]]:

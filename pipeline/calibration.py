@@ -9,7 +9,7 @@ A fact is right when its VALUE, UNIT, YEAR, REGION, bases and attributes are, an
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from math import prod
+from math import log, prod, tanh
 from pathlib import Path
 
 import numpy as np
@@ -29,14 +29,15 @@ def raw(doc: Doc, entities: Sequence[Span], value: int, links: Iterable[tuple[in
 
     `entities` is `doc.ents`, which spaCy builds anew at each access.
     """
-    spans = [entities[value]] + [entities[mention] for mention, _, _ in links]
-    sure = [doc._.certainty.get((s.start, s.end), 1.0) for s in spans] + [p for _, _, p in links]
+    spans, certainty = [entities[value]] + [entities[mention] for mention, _, _ in links], doc._.certainty
+    sure = [certainty.get((s.start, s.end), 1.0) for s in spans] + [p for _, _, p in links]
     return prod(sure + [p for _, p in doc._.attributes[value].values()])
 
 
 def apply(confidence: float, line: Sequence[float]) -> float:
     """The calibrated probability; `line` is (slope, intercept) on the log-odds."""
-    return float(1 / (1 + np.exp(-(line[0] * _log_odds(confidence) + line[1]))))
+    p = min(max(confidence, _EDGE), 1 - _EDGE)  # not by _log_odds: numpy takes ten times as long for one number
+    return (1 + tanh((line[0] * log(p / (1 - p)) + line[1]) / 2)) / 2  # 1 / (1 + exp(-x)) that cannot overflow
 
 
 def _log_odds(p) -> np.ndarray:

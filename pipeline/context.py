@@ -13,6 +13,7 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from spacy.tokens import Doc, Span
 
@@ -34,21 +35,57 @@ _DONE = re.compile(r"已|去年|截至|目前|现有|累计|以来|今天|了")
 _SURE = 0.9
 # a clock against which a word that counts from the report's own year reads otherwise
 _FAR = 40
+_REMEMBERED = 2**12  # headings, times and areas that are not read anew
+
+
+@lru_cache(_REMEMBERED)
+def _planned(section: str, year: int | None) -> bool | None:
+    """Whether the headings, the nearest first, say that plans follow; None where they do not say."""
+    for title in reversed(section.split(" / ")):
+        named = _named(title, Clock(year, year)) if year else None
+        if named:
+            return int(named[1][:4]) >= year
+        if _REVIEW.search(title):
+            return False
+        if _PLAN.search(title):
+            return True
+    return None
+
+
+@lru_cache(_REMEMBERED)
+def _named(title: str, clock: Clock) -> tuple[str, str] | None:
+    """The period that a heading names; the first of several (过去五年及2007年)."""
+    plain = unicodedata.normalize("NFKC", title)
+    spans = (parse_period(text, clock) for text in _YEARS_IN_HEADING.findall(plain))
+    return next(filter(None, spans), None)
+
+
+@lru_cache(_REMEMBERED)
+def _dates(text: str, clock: Clock | None) -> tuple[str | None, str | None]:
+    """First and last day of a time expression, as far as they are certain."""
+    if clock is None:
+        # a word that needs the report's year reads differently by two clocks
+        one, other = (parse_period(text, Clock(year, year - 1)) for year in (2000, 2000 + _FAR))
+        return one if one == other and one else (None, None)
+    return parse_period(text, clock) or (None, None)
+
+
+_resolved = lru_cache(_REMEMBERED)(resolve)
 
 
 class Context:
     """Reads periods and areas of one report, sentence by sentence in text order."""
 
     def __init__(self, doc: Doc, entities: Sequence[Span], report: Report) -> None:
-        self.report = report
-        self.breaks = [i for i, c in enumerate(doc._.source) if c == "\n"]
+        self.report, self.source = report, doc._.source
+        self.breaks = [match.start() for match in re.finditer("\n", self.source)]
         linked: dict[int, set[str]] = {}
         for _, mention, kind, _ in doc._.relations:
             linked.setdefault(mention, set()).add(kind)
         governing = [
             n
             for n, e in enumerate(entities)
-            if e.label_ == "YEAR" and "base" not in linked.get(n, ()) and not _NOT_GOVERNING.match(e.text)
+            if e.label_ == "YEAR" and "base" not in linked.get(n, ()) and not _NOT_GOVERNING.match(self.surface(e)[0])
         ]
         self.years = [entities[n] for n in governing]
         self.starts = [span.start for span in self.years]
@@ -56,6 +93,10 @@ class Context:
         self.openings = {
             self._paragraph(entities[n].start): entities[n] for n in reversed(list(opening)) if self._opens(entities[n])
         }
+
+    def surface(self, span: Span) -> tuple[str, int, int]:
+        """Text, start and end of a mention: `Span.text` would join its tokens anew."""
+        return self.source[span.start : span.end], span.start, span.end
 
     def _paragraph(self, offset: int) -> int:
         """Offset of the first character of the paragraph."""
@@ -75,39 +116,17 @@ class Context:
         return Clock(self.report.year, self.report.year - (not planned), today)
 
     def _planned(self, sentence: Sentence) -> bool | None:
-        """Whether the headings, the nearest first, say that plans follow; None where they do not say."""
-        for title in reversed(sentence.section.split(" / ")):
-            named = self._named(title, Clock(self.report.year, self.report.year)) if self.report.year else None
-            if named:
-                return int(named[1][:4]) >= self.report.year
-            if _REVIEW.search(title):
-                return False
-            if _PLAN.search(title):
-                return True
-        return None
+        return _planned(sentence.section, self.report.year)
 
     def status(self, said: str, sure: float, sentence: Sentence, text: str) -> str:
         """The status of a fact: the model's, but target under a heading of plans where it is unsure and nothing says done."""
         unsure = said == "actual" and sure < _SURE and not _DONE.search(text)
         return "target" if unsure and self._planned(sentence) else said
 
-    @staticmethod
-    def _named(title: str, clock: Clock) -> tuple[str, str] | None:
-        """The period that a heading names; the first of several (过去五年及2007年)."""
-        plain = unicodedata.normalize("NFKC", title)
-        spans = (parse_period(text, clock) for text in _YEARS_IN_HEADING.findall(plain))
-        return next(filter(None, spans), None)
-
     def period(self, span: Span, sentence: Sentence, status: str) -> Period:
         """The period of a YEAR mention."""
-        return Period(span.text, span.start_char, span.end_char, *self._dates(span.text, self._clock(sentence, status)))
-
-    def _dates(self, text: str, clock: Clock | None) -> tuple[str | None, str | None]:
-        if clock is None:
-            # a word that needs the report's year reads differently by two clocks
-            one, other = (parse_period(text, Clock(year, year - 1)) for year in (2000, 2000 + _FAR))
-            return one if one == other and one else (None, None)
-        return parse_period(text, clock) or (None, None)
+        surface = self.surface(span)
+        return Period(*surface, *_dates(surface[0], self._clock(sentence, status)))
 
     def inherited_period(self, value: Span, sentence: Sentence, status: str) -> Period | None:
         """The period of a fact that names none."""
@@ -120,7 +139,7 @@ class Context:
         if clock is None:
             return None
         for title in reversed(sentence.section.split(" / ")):
-            dates = self._named(title, clock)
+            dates = _named(title, clock)
             if dates and (status == "target") == (dates[1][:4] >= str(clock.report)):
                 return Period(None, None, None, *dates, source="section")
         source = "report" if self._planned(sentence) is None else "section"
@@ -128,9 +147,10 @@ class Context:
 
     def place(self, span: Span) -> Place:
         """The area of a REGION mention."""
-        region = resolve(span.text, self.report.adcode, self.report.region)
+        surface = self.surface(span)
+        region = _resolved(surface[0], self.report.adcode, self.report.region)
         named = (region.name, region.adcode, region.level) if region else (None, None, None)
-        return Place(span.text, span.start_char, span.end_char, *named)
+        return Place(*surface, *named)
 
     def inherited_place(self, value: Span) -> Place | None:
         """The area of a fact that names none."""

@@ -64,16 +64,18 @@ def _fact(
     value, attributes = entities[n], doc._.attributes[n]
     linked = {kind: sorted(m for m, k, _ in links if k == kind) for _, kind, _ in links}
     first = {kind: entities[numbers[0]] for kind, numbers in linked.items()}
-    text = doc._.source[sentence.start : sentence.end]
+    text = context.source[sentence.start : sentence.end]
     kind, status = attributes["kind"][0], context.status(*attributes["status"], sentence, text)
-    parsed = parse_numeral(value.text)
-    unit = _unit(first["unit"], rank=kind == "rank") if "unit" in first else None
+    surface = context.surface(value)
+    parsed = parse_numeral(surface[0])
+    unit = _unit(*context.surface(first["unit"]), rank=kind == "rank") if "unit" in first else None
+    parts = tuple(Surface(*context.surface(entities[m])) for m in linked.get("metric", ()))
     span = {"start": sentence.start, "end": sentence.end, "section": sentence.section or None}
     return Fact(
         report=about,
         sentence={"text": text, **span},
-        value=_value(value, parsed),
-        metric=_metric([entities[m] for m in linked["metric"]], unit, kind) if "metric" in linked else None,
+        value=Value(*surface, parsed.number, parsed.low, parsed.high, parsed.numbers) if parsed else Value(*surface),
+        metric=_metric(parts, unit, kind) if parts else None,
         unit=unit,
         period=context.period(first["year"], sentence, status)
         if "year" in first
@@ -96,21 +98,10 @@ def _bound(said: str, parsed: Number | None) -> str:
     return parsed.bound if said == "=" and parsed is not None else said
 
 
-def _surface(span: Span) -> tuple[str, int, int]:
-    return span.text, span.start_char, span.end_char
+def _metric(parts: tuple[Surface, ...], unit: Unit | None, kind: str) -> Metric:
+    text = "".join(part.text for part in parts)
+    return Metric(text, parts, *(match_indicator(text, unit.dimension if unit else None, kind) or (None, None)))
 
 
-def _value(span: Span, parsed: Number | None) -> Value:
-    if parsed is None:
-        return Value(*_surface(span))
-    return Value(*_surface(span), parsed.number, parsed.low, parsed.high, parsed.numbers)
-
-
-def _metric(spans: list[Span], unit: Unit | None, kind: str) -> Metric:
-    text = "".join(s.text for s in spans)
-    indicator = match_indicator(text, unit.dimension if unit else None, kind) or (None, None)
-    return Metric(text, tuple(Surface(*_surface(s)) for s in spans), *indicator)
-
-
-def _unit(span: Span, *, rank: bool) -> Unit:
-    return Unit(*_surface(span), *(parse_unit(span.text, rank=rank) or (None, None, None)))
+def _unit(text: str, start: int, end: int, *, rank: bool) -> Unit:
+    return Unit(text, start, end, *(parse_unit(text, rank=rank) or (None, None, None)))

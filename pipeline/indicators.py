@@ -6,8 +6,9 @@ import re
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
+from itertools import chain
 
 from pipeline.words import words
 
@@ -41,6 +42,7 @@ _UNITS = {
 _MAY_DIFFER = frozenset("".join(_NEUTRAL))
 _ALIKE, _CANDIDATES = 0.6, 6
 _MEASURED = ("level", "change")  # kinds whose unit is the indicator's own
+_REMEMBERED = 2**14  # texts, not all of a corpus: names of metrics hardly repeat
 _TELLING = 4  # characters: 企业 or 投资 alone names no indicator
 
 
@@ -100,13 +102,13 @@ def _of_the_same_words(text: str) -> str | None:
     """The name of the catalogue that has the same content words, among those most alike in their characters."""
     if len(text) < _TELLING:
         return None
-    grams, shared = _bigrams(text), Counter()
-    for gram in grams:
-        shared.update(_by_bigram().get(gram, ()))
-    likeness = {name: 2 * n / (len(grams) + len(name) - 1) for name, n in shared.items()}
+    grams = _bigrams(text)
+    shared = Counter(chain.from_iterable(_by_bigram().get(gram, ()) for gram in grams))
+    total = len(grams) - 1
+    likeness = {name: like for name, n in shared.items() if (like := 2 * n / (total + len(name))) >= _ALIKE}
     for name in sorted(likeness, key=lambda name: (-likeness[name], name))[:_CANDIDATES]:
         # cutting words costs most: first see that no other character makes the difference
-        if likeness[name] >= _ALIKE and set(name) ^ set(text) <= _MAY_DIFFER and _content(name) == _content(text):
+        if set(name) ^ set(text) <= _MAY_DIFFER and _content(name) == _content(text):
             return name
     return None
 
@@ -120,12 +122,12 @@ def _bare(text: str) -> str:
     return _BEHIND.sub("", _BEFORE.sub("", text)) or text
 
 
-@cache
+@lru_cache(_REMEMBERED)
 def _content(text: str) -> frozenset[str]:
     return frozenset(word for word in words(text) if word not in _NEUTRAL)
 
 
-@cache
+@lru_cache(_REMEMBERED)
 def match_indicator(text: str, dimension: str | None = None, kind: str = "level") -> tuple[str, float] | None:
     """(code, score) of the indicator that a metric's text names, or None.
 

@@ -19,19 +19,9 @@ TAGS = ["O"] + [f"{place}-{label}" for label in LABELS for place in "BIES"]
 _NUMBER = {tag: i for i, tag in enumerate(TAGS)}
 
 
-def _allowed() -> np.ndarray:
-    """(tag, next tag): 0 where the step keeps spans whole, -inf elsewhere."""
-    steps = np.full((len(TAGS), len(TAGS)), -np.inf, dtype=np.float32)
-    for i, before in enumerate(TAGS):
-        for j, after in enumerate(TAGS):
-            opened = before[0] in "BI"
-            inside = after[0] in "IE"
-            if opened == inside and (not opened or before[2:] == after[2:]):
-                steps[i, j] = 0
-    return steps
-
-
-_INTO = np.ascontiguousarray(_allowed().T)  # (next tag, tag)
+# what may stand before a tag: before I-x and E-x only B-x and I-x, before every other tag one that leaves no span open
+_CLOSED = np.array([i for i, tag in enumerate(TAGS) if tag[0] in "OES"])
+_B, _I, _E = (np.array([_NUMBER[f"{place}-{label}"] for label in LABELS]) for place in "BIE")
 _START = np.array([0 if tag[0] in "OBS" else -np.inf for tag in TAGS], dtype=np.float32)
 _END = np.array([0 if tag[0] in "OES" else -np.inf for tag in TAGS], dtype=np.float32)
 
@@ -56,31 +46,33 @@ def decode(scores: np.ndarray, lengths: Sequence[int]) -> list[list[tuple[int, i
         lengths: (batch,) characters of each sentence, at least one.
     """
     rows, last = np.arange(len(scores)), np.asarray(lengths) - 1
-    best, back = _START + scores[:, 0], np.zeros(scores.shape, dtype=np.int8)
-    ends = best.copy()
+    back, best = np.zeros(scores.shape, dtype=np.int8), np.empty_like(scores)
+    best[:, 0] = _START + scores[:, 0]
     for i in range(1, scores.shape[1]):
-        step = best[:, None, :] + _INTO
-        back[:, i] = step.argmax(2)
-        best = step.max(2) + scores[:, i]
-        ends[last == i] = best[last == i]
+        before = best[:, i - 1]
+        closed = _CLOSED[before[:, _CLOSED].argmax(1)]
+        back[:, i] = closed[:, None]
+        back[:, i, _I] = back[:, i, _E] = np.where(before[:, _B] >= before[:, _I], _B, _I)
+        best[:, i] = scores[:, i] + before[rows[:, None], back[:, i]]
     path = np.zeros(scores.shape[:2], dtype=np.int64)
-    tag = (ends + _END).argmax(1)
+    tag = (best[rows, last] + _END).argmax(1)
     for i in range(scores.shape[1] - 1, -1, -1):
         path[:, i] = tag
         # sentences that end before i keep their last tag until it is reached
         tag = np.where(i <= last, back[rows, i, tag], tag)
-    return [_spans(path[k, : n + 1], scores[k]) for k, n in enumerate(last)]
+    sure = np.take_along_axis(scores, path[:, :, None], 2)[:, :, 0]
+    return [_spans(path[k, : n + 1], sure[k]) for k, n in enumerate(last)]
 
 
-def _spans(path: np.ndarray, scores: np.ndarray) -> list[tuple[int, int, str, float]]:
+def _spans(path: np.ndarray, sure: np.ndarray) -> list[tuple[int, int, str, float]]:
     spans, start = [], 0
-    for i in np.flatnonzero(path).tolist():
-        tag = TAGS[path[i]]
+    tagged = np.flatnonzero(path)
+    for i, number in zip(tagged.tolist(), path[tagged].tolist(), strict=True):
+        tag = TAGS[number]
         if tag[0] in "BS":
             start = i
         if tag[0] in "ES":
-            sure = scores[np.arange(start, i + 1), path[start : i + 1]].min()
-            spans.append((start, i + 1, tag[2:], float(np.exp(sure))))
+            spans.append((start, i + 1, tag[2:], float(np.exp(sure[start : i + 1].min()))))
     return spans
 
 

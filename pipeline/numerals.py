@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 __all__ = ["Number", "parse_numeral"]
 
@@ -32,6 +33,7 @@ class Number:
     bound: str = "="
 
 
+@lru_cache(2**14)
 def parse_numeral(text: str) -> Number | None:
     """The number of a VALUE's text, or None where it is no numeral.
 

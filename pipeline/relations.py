@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from torch import nn
 
 from pipeline.component import Component, Module, Pool, pad
-from pipeline.schema import LABELS, MAX_LINKS
+from pipeline.schema import LABELS, MAX_LINKS, Sentence
 
 __all__ = ["Pairs", "RelationHead", "Relations"]
 
 NONE, LINK, BASE = range(3)
 _TYPE = {"METRIC": "metric", "UNIT": "unit", "YEAR": "year", "REGION": "region"}
 _MARKS = ("，；。,;：:", "、", "和与及")
+_VALUE = LABELS.index("VALUE")
+# rows of the counts in `Pairs`: labels, then marks
+_ROW = {character: len(LABELS) + k for k, some in enumerate(_MARKS) for character in some}
+# squares of the distances (with 1 added) from which the next class of `Pairs` begins: two classes an octave
+_STEPS = 2 ** np.arange(1, 12)
 # sizes of the feature tables, in the order of `Pairs.features`
 _SIZES = (len(LABELS), 2 * 12, 6, 6, 6, 6, 6)
 
@@ -35,29 +41,24 @@ class Pairs:
     """
 
     def __init__(self, text: str, mentions: Sequence[Mention]) -> None:
-        starts = np.zeros((len(LABELS), len(text) + 1), dtype=np.int64)
-        for start, _, label in mentions:
-            starts[LABELS.index(label), start + 1 :] += 1
-        marks = [np.cumsum([0, *(c in some for c in text)]) for some in _MARKS]
-        spans, features, members = [], [], []
-        for v, (vs, ve, label) in enumerate(mentions):
-            if label != "VALUE":
-                continue
-            for c, (cs, ce, other) in enumerate(mentions):
-                if other == "VALUE":
-                    continue
-                a, b = (ve, cs) if cs >= ve else (ce, vs)
-                number = LABELS.index(other)
-                between = [starts[0], starts[number], *marks]
-                distance = min(int(np.log2(b - a + 1) * 2), 11)
-                spans.append((vs, ve, cs, ce))
-                features.append(
-                    (number, distance + 12 * (cs >= ve), *(min(int(x[b] - x[a]), 5) for x in between))
-                )
-                members.append((v, c))
-        self.spans = np.array(spans, dtype=np.int64).reshape(-1, 4)
-        self.features = np.array(features, dtype=np.int64).reshape(-1, len(_SIZES))
-        self.members = members
+        starts, ends = (np.array([m[i] for m in mentions], dtype=np.int64) for i in (0, 1))
+        labels = np.array([LABELS.index(label) for *_, label in mentions], dtype=np.int64)
+        values, others = np.flatnonzero(labels == _VALUE), np.flatnonzero(labels != _VALUE)
+        v, c = np.repeat(values, len(others)), np.tile(others, len(values))
+        behind = starts[c] >= ends[v]
+        first, last = np.where(behind, ends[v], ends[c]), np.where(behind, starts[c], starts[v])
+        counts = np.zeros((len(LABELS) + len(_MARKS), len(text) + 1), dtype=np.int64)
+        counts[labels, starts + 1] = 1
+        for i, character in enumerate(text):
+            if character in _ROW:
+                counts[_ROW[character], i + 1] = 1
+        counts = counts.cumsum(1)
+        marks = range(len(LABELS), len(counts))
+        between = [counts[row, last] - counts[row, first] for row in (_VALUE, labels[c], *marks)]
+        side_and_distance = np.searchsorted(_STEPS, (last - first + 1) ** 2, side="right") + 12 * behind
+        self.spans = np.stack([starts[v], ends[v], starts[c], ends[c]], 1)
+        self.features = np.stack([labels[c], side_and_distance, *np.minimum(between, 5)], 1)
+        self.members = list(zip(v.tolist(), c.tolist(), strict=True))
 
     def targets(self, relations: dict[tuple[int, int], str]) -> list[int]:
         """NONE, LINK or BASE of each pair, given {(value, candidate): type} by mention number."""
@@ -91,7 +92,7 @@ class RelationHead(Module):
         vectors = self.dropout(vectors)
         vs, ve, cs, ce = spans.unbind(1)
         pool = Pool(vectors)
-        score = self.value(_span(vectors, pool, row, vs, ve)) + self.candidate(_span(vectors, pool, row, cs, ce))
+        score = _each_once(self.value, vectors, pool, row, vs, ve) + _each_once(self.candidate, vectors, pool, row, cs, ce)
         score = score + self.between(pool(row, torch.minimum(ve, ce), torch.maximum(vs, cs)))
         for i, table in enumerate(self.tables):
             score = score + table(features[:, i])
@@ -104,8 +105,12 @@ class RelationHead(Module):
         return nn.functional.cross_entropy(self(vectors, row, spans, features), targets)
 
 
-def _span(vectors: torch.Tensor, pool: Pool, row, start, end) -> torch.Tensor:
-    return torch.cat([vectors[row, start], vectors[row, end - 1], pool(row, start, end)], -1)
+def _each_once(layer: nn.Linear, vectors: torch.Tensor, pool: Pool, row, start, end) -> torch.Tensor:
+    """(pair, hidden) of `layer` on the first, last and mean vector of each span; pairs that share a span share the work."""
+    width = vectors.shape[1] + 1
+    spans, where = torch.unique((row * width + start) * width + end, return_inverse=True)
+    row, start, end = spans // width**2, spans // width % width, spans % width
+    return layer(torch.cat([vectors[row, start], vectors[row, end - 1], pool(row, start, end)], -1))[where]
 
 
 def choose(mentions: Sequence[Mention], pairs: Pairs, probability: np.ndarray) -> list[tuple[int, int, str, float]]:
@@ -135,7 +140,7 @@ class Relations(Component):
         for i, doc in enumerate(docs):
             # read once: spaCy builds them anew at each access
             text, entities = doc._.source, doc.ents
-            for sentence, numbers in mentions_by_sentence(doc):
+            for sentence, numbers in mentions_by_sentence(doc, entities):
                 first = sentence.start
                 local = [(entities[n].start - first, entities[n].end - first, entities[n].label_) for n in numbers]
                 pairs = Pairs(text[first : sentence.end], local)
@@ -159,14 +164,11 @@ class Relations(Component):
             doc._.relations = links
 
 
-def mentions_by_sentence(doc: Doc) -> list[tuple]:
-    """(sentence, numbers of its mentions in doc.ents) of each sentence that holds a mention."""
-    found, entities, n = [], doc.ents, 0
+def mentions_by_sentence(doc: Doc, entities: Sequence[Span]) -> list[tuple[Sentence, list[int]]]:
+    """(sentence, numbers of its mentions in `entities`, which is `doc.ents`) of each sentence that holds a mention."""
+    found, starts, n = [], [entity.start for entity in entities], 0
     for sentence in doc._.sentences:
-        numbers = []
-        while n < len(entities) and entities[n].start < sentence.end:
-            numbers.append(n)
-            n += 1
-        if numbers:
-            found.append((sentence, numbers))
+        first, n = n, bisect_left(starts, sentence.end, n)
+        if n > first:
+            found.append((sentence, list(range(first, n))))
     return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -48,7 +48,7 @@ def _registry() -> pint.UnitRegistry:
     return registry
 
 
-@cache
+@lru_cache(2**14)
 def parse_unit(text: str, *, rank: bool = False) -> tuple[str, str, float] | None:
     """(canonical name, dimension, factor to the base unit), or None for a unit that is not known.
 
