@@ -16,7 +16,7 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from pipeline import cli_models
+from pipeline import cli_doccano, cli_models
 from pipeline.errors import PipelineError
 from pipeline.terminal import Model, Output, console, errors, load_model, say
 
@@ -24,6 +24,7 @@ __all__ = ["main"]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Facts from Chinese government work reports.")
 app.add_typer(cli_models.app)
+app.add_typer(cli_doccano.app, name="doccano")
 
 
 def main() -> None:
