@@ -2,27 +2,21 @@
 
 import copy
 import json
-import os
-import socket
-from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
 from pipeline import doccano
 from pipeline.agreement import agreement, kappa, merge
 from pipeline.corpus import check_record, read_records
-from pipeline.doccano import Doccano, credentials
+from pipeline.doccano import credentials
 from pipeline.doccano_records import from_doccano, report_records, to_doccano
 from pipeline.errors import PipelineError
 from pipeline.reports import from_text
-from tests.conftest import ROOT
+from tests.conftest import DOCCANO_PASSWORD, ROOT
 from tests.test_cli import baogao
 from tests.test_corpus import RECORD
 
-ENVIRONMENT = Path(os.environ.get("BAOGAO_DOCCANO_SERVER", ROOT / ".venv-doccano"))
 GOLD = ROOT / "tests" / "data" / "gold.jsonl"
-PASSWORD = "bai-cheng-2021"
 
 
 def given(number=None):
@@ -131,47 +125,6 @@ def test_password_from_the_keyring_or_none(monkeypatch):
 # --- with a server
 
 
-class Desk:
-    """A doccano server that tests can stop and start again."""
-
-    def __init__(self, folder, port):
-        self.folder, self.port, self.running = folder, port, ExitStack()
-        self.url = f"http://127.0.0.1:{port}"
-
-    def start(self):
-        from pipeline.doccano_server import serving
-
-        known = {"user": "admin", "password": PASSWORD, "host": "127.0.0.1", "port": self.port}
-        self.server = self.running.enter_context(serving(self.folder, environment=ENVIRONMENT, **known))
-
-    def stop(self):
-        self.running.close()
-
-    def sign_in(self, user="admin"):
-        return Doccano(self.url, user, PASSWORD)
-
-
-@pytest.fixture(scope="session")
-def desk(tmp_path_factory):
-    if not ENVIRONMENT.is_dir():
-        pytest.skip(f"no doccano in {ENVIRONMENT}: `make annotate` builds one, BAOGAO_DOCCANO_SERVER names another")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    desk = Desk(tmp_path_factory.mktemp("doccano"), port)
-    with desk.running:
-        desk.start()
-        yield desk
-
-
-@pytest.fixture
-def signed_in(desk, monkeypatch):
-    monkeypatch.setenv("BAOGAO_DOCCANO_URL", desk.url)
-    monkeypatch.setenv("BAOGAO_DOCCANO_USER", "admin")
-    monkeypatch.setenv("BAOGAO_DOCCANO_PASSWORD", PASSWORD)
-    return desk
-
-
 def write(path, records):
     path.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in records), encoding="utf-8")
 
@@ -187,11 +140,10 @@ def by_id(server, project):
 def told(run):
     """The one line on standard error."""
     lines = run.stderr.decode().strip().splitlines()
-    assert len(lines) == 1 and "Traceback" not in lines[0] and PASSWORD not in lines[0]
+    assert len(lines) == 1 and "Traceback" not in lines[0] and DOCCANO_PASSWORD not in lines[0]
     return lines[0]
 
 
-@pytest.mark.doccano
 def test_push_correct_approve_pull(signed_in, tmp_path):
     records = given(6) + [RECORD]
     write(tmp_path / "in.jsonl", records[:4])
@@ -237,7 +189,6 @@ def test_push_correct_approve_pull(signed_in, tmp_path):
     assert read(tmp_path / "mine.jsonl") == [*records[:6], corrected]
 
 
-@pytest.mark.doccano
 def test_a_report_is_annotated_by_the_model(signed_in, tmp_path):
     (tmp_path / "r.txt").write_text("一、2021年工作回顾\n全市地区生产总值完成550亿元，增长6.5%。\n", encoding="utf-8")
     run = baogao("doccano", "push", "r.txt", "--project", "report", cwd=tmp_path)
@@ -257,7 +208,6 @@ def test_a_report_is_annotated_by_the_model(signed_in, tmp_path):
         assert len(read(tmp_path / "again.jsonl")[0]["entities"]) == number
 
 
-@pytest.mark.doccano
 def test_what_breaks_the_scheme_is_listed_and_left_out(signed_in, tmp_path):
     server = signed_in.sign_in()
     project = server.prepare("faults")
@@ -269,7 +219,6 @@ def test_what_breaks_the_scheme_is_listed_and_left_out(signed_in, tmp_path):
     assert [r["id"] for r in read(tmp_path / "mine.jsonl")] == [r["id"] for r in given(2)]
 
 
-@pytest.mark.doccano
 def test_what_a_broken_import_left_is_mended(signed_in):
     """Sentences without spans, spans without links, twins; but never what an annotator changed."""
     server = signed_in.sign_in()
@@ -295,7 +244,6 @@ def test_what_a_broken_import_left_is_mended(signed_in):
     assert len(pulled[edited]["entities"]) == len(records[3]["entities"]) - 1
 
 
-@pytest.mark.doccano
 def test_annotators_who_work_alone_are_compared(signed_in, tmp_path):
     server = signed_in.sign_in()
     project = server.prepare("alone", independent=True)
@@ -303,7 +251,7 @@ def test_annotators_who_work_alone_are_compared(signed_in, tmp_path):
     server.push(project, records)
     assert server.push(project, records) == 0
     for user in ("an", "bo"):
-        server._client.create_user(user, PASSWORD)
+        server._client.create_user(user, DOCCANO_PASSWORD)
         server._client.add_member(project.id, user, "annotator")
         client = signed_in.sign_in(user)._client
         for key, example in by_id(server, project).items():
@@ -329,7 +277,6 @@ def test_annotators_who_work_alone_are_compared(signed_in, tmp_path):
     assert (conflict["id"], found) == ("t-2", {"an": 4, "bo": 3})
 
 
-@pytest.mark.doccano
 def test_refusals_are_one_line(signed_in, tmp_path, monkeypatch):
     write(tmp_path / "in.jsonl", given(2))
     (tmp_path / "mine.jsonl").write_text("mine\n", encoding="utf-8")
@@ -352,7 +299,6 @@ def test_refusals_are_one_line(signed_in, tmp_path, monkeypatch):
     assert "not the one" not in run.stderr.decode()
 
 
-@pytest.mark.doccano
 def test_server_that_stops_half_way(signed_in, tmp_path, monkeypatch):
     """Nothing is lost: a repeat adds the rest, each sentence once."""
     monkeypatch.setattr(doccano, "_AT_ONCE", 5)
@@ -383,7 +329,6 @@ def test_server_that_stops_half_way(signed_in, tmp_path, monkeypatch):
     assert [alike(r) for r in read(tmp_path / "mine.jsonl")] == [alike(r) for r in records]
 
 
-@pytest.mark.doccano
 def test_task_worker_that_is_gone(signed_in, tmp_path):
     write(tmp_path / "in.jsonl", given(2))
     signed_in.server.processes["task"].terminate()
