@@ -154,6 +154,9 @@ class Doccano:
                     allow_overlapping=True, use_relation=True, collaborative_annotation=not independent,
                 )  # fmt: skip
         project = self.find(name)
+        if independent and project.collaborative_annotation:
+            what = f"the members of {name!r} share one annotation"
+            raise PipelineError(what, path=self.url, mend="push to a new name")
         kinds = {"span": LABELS, "relation": {link: (colour, link[0]) for link, colour in LINKS.items()}}
         with self._told():
             for kind, wanted in kinds.items():

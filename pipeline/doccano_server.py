@@ -20,6 +20,8 @@ __all__ = ["Server", "kept_secret", "serving"]
 
 _START = 90  # seconds until it must answer
 _STOP = 10  # seconds it may take to end
+_TABLES = """from django.core.management import call_command as run
+run("migrate", verbosity=0); run("create_roles"); run("createsuperuser", interactive=False)"""
 
 
 class Server:
@@ -89,8 +91,8 @@ def serving(folder: Path, *, environment: Path, user: str, password: str, host: 
     Raises:
         PipelineError: doccano is not installed, the port is taken, or it does not start.
     """
-    folder = folder.resolve()
-    code = next(environment.resolve().glob("lib/python3*/site-packages/backend/manage.py"), None)
+    folder, environment = folder.resolve(), environment.absolute()
+    code = next(environment.glob("lib/python3*/site-packages/backend/manage.py"), None)
     if code is None:
         raise PipelineError("no doccano here", path=environment, mend="run `make annotate`, or name it with --server")
     _free(host, port)
@@ -100,8 +102,8 @@ def serving(folder: Path, *, environment: Path, user: str, password: str, host: 
         "DATABASE_URL": f"sqlite:///{folder}/db.sqlite3", "MEDIA_ROOT": str(folder / "media"), "SECRET_KEY": secret,
     }  # fmt: skip
     (folder / "media").mkdir(exist_ok=True)
-    _prepare(environment.resolve(), code, folder, settings, user, password)
-    python, inside = str(environment.resolve() / "bin" / "python"), str(code.parent)
+    python, inside = str(environment / "bin" / "python"), str(code.parent)
+    _prepare(python, code, folder, settings, user, password)
     commands = {
         # not `doccano webserver`, which listens to the whole network
         "web": ["gunicorn", "--bind", f"{host}:{port}", "--workers", "2", "--chdir", inside, "config.wsgi"],
@@ -132,17 +134,15 @@ def _free(host: str, port: int) -> None:
             raise PipelineError(f"cannot listen there: {error.strerror}", path=f"{host}:{port}", mend=mend) from error
 
 
-def _prepare(environment: Path, code: Path, folder: Path, settings: dict, user: str, password: str) -> None:
+def _prepare(python: str, code: Path, folder: Path, settings: dict, user: str, password: str) -> None:
     """Tables, roles and the administrator; all of it may be there already."""
-    manage = [str(environment / "bin" / "python"), str(code)]
     # by the environment: an argument would stand in the list of processes
-    asked = settings | {"DJANGO_SUPERUSER_PASSWORD": password}
-    created = ["createsuperuser", "--noinput", "--username", user, "--email", f"{user}@example.com"]
-    for command in (["migrate"], ["create_roles"], created):
-        done = subprocess.run([*manage, *command], env=asked, capture_output=True, text=True)
-        if done.returncode and "already taken" not in done.stderr:
-            last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-            raise PipelineError(f"doccano cannot {command[0]}: {last}", path=folder, mend="choose another --folder")
+    known = {"USERNAME": user, "PASSWORD": password, "EMAIL": f"{user}@example.com"}
+    asked = settings | {f"DJANGO_SUPERUSER_{name}": value for name, value in known.items()}
+    done = subprocess.run([python, str(code), "shell", "-c", _TABLES], env=asked, capture_output=True, text=True)
+    if done.returncode and "already taken" not in done.stderr:
+        last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise PipelineError(f"doccano cannot make its tables: {last}", path=folder, mend="choose another --folder")
 
 
 def _healthy(server: Server) -> None:

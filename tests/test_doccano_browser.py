@@ -57,7 +57,7 @@ def page():
     api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
     with api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser.new_page(viewport={"width": 1280, "height": 1150})
+        yield browser.new_page(viewport={"width": 1280, "height": 1450})
         browser.close()
 
 
@@ -93,6 +93,7 @@ def test_annotator_adds_a_mention_by_mouse(signed_in, page, tmp_path):
     page.locator("svg text", has_text="REGION").wait_for()
     page.locator(".toolbar-control button").first.click()  # approve
     page.get_by_text("100%").wait_for()
+    page.wait_for_timeout(500)  # the bar moves there
     page.screenshot(path=os.environ.get("BAOGAO_SCREENSHOT", tmp_path / "doccano.png"))
 
     run = baogao("doccano", "pull", "--project", "browser", "-o", "mine.jsonl", "--approved", cwd=tmp_path)
