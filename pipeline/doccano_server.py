@@ -18,7 +18,7 @@ from pipeline.errors import PipelineError
 
 __all__ = ["Server", "kept_secret", "serving"]
 
-_START = 90  # seconds until it must answer
+_START = 180  # seconds until it must answer
 _STOP = 10  # seconds it may take to end
 _TABLES = """from django.core.management import call_command as run
 run("migrate", verbosity=0); run("create_roles"); run("createsuperuser", interactive=False)"""
@@ -139,7 +139,8 @@ def _prepare(python: str, code: Path, folder: Path, settings: dict, user: str, p
     # by the environment: an argument would stand in the list of processes
     known = {"USERNAME": user, "PASSWORD": password, "EMAIL": f"{user}@example.com"}
     asked = settings | {f"DJANGO_SUPERUSER_{name}": value for name, value in known.items()}
-    done = subprocess.run([python, str(code), "shell", "-c", _TABLES], env=asked, capture_output=True, text=True)
+    command = [python, str(code), "shell", "-c", _TABLES]
+    done = subprocess.run(command, env=asked, capture_output=True, text=True, check=False)
     if done.returncode and "already taken" not in done.stderr:
         last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise PipelineError(f"doccano cannot make its tables: {last}", path=folder, mend="choose another --folder")

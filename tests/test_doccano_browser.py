@@ -11,8 +11,10 @@ from tests.conftest import DOCCANO_PASSWORD
 from tests.test_cli import baogao
 
 CHROMIUM = shutil.which("chromium")
-FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
---disable-component-update --disable-sync""".split()
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
 
 TEXT = "全市地区生产总值完成550亿元，增长6.5%。"
 RECORD = {
