@@ -1,4 +1,4 @@
-# baogao: the front door. Variables: PYTHON, CORPUS, STEPS, GOLD, IN, OUT.
+# baogao: the front door. Variables: PYTHON, CORPUS, STEPS, GOLD, IN, OUT, PROJECT.
 PYTHON ?= python3
 VENV   ?= .venv
 BAOGAO := $(VENV)/bin/baogao
@@ -6,9 +6,11 @@ IN     ?= examples
 OUT    ?= facts.jsonl
 GOLD   ?= tests/data/gold.jsonl
 STEPS  ?=
+PROJECT ?= baogao
+DOCCANO ?= .venv-doccano
 
 .DEFAULT_GOAL := help
-.PHONY: help setup extract train evaluate pretrain segment bench check test golden clean
+.PHONY: help setup extract train evaluate pretrain annotate segment bench check test golden clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | awk -F'|' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -29,6 +31,15 @@ train: setup  ## train models/extractor on annotations/ (goes on after a kill)
 
 evaluate: setup  ## scores of models/extractor on GOLD
 	$(BAOGAO) evaluate $(GOLD)
+
+annotate: setup $(DOCCANO)/.done  ## correct the sentences of IN in doccano, under PROJECT, until Ctrl-C
+	$(BAOGAO) doccano up $(IN) --project $(PROJECT) --server $(DOCCANO)
+
+# an environment of its own: doccano needs older versions of what baogao uses
+$(DOCCANO)/.done:
+	$(PYTHON) -m venv $(DOCCANO)
+	$(DOCCANO)/bin/pip install --quiet doccano==1.8.4 "marshmallow<4" "numpy<2"
+	touch $@
 
 pretrain: setup  ## pre-train models/encoder on CORPUS=DIR|FILE…, for STEPS=… steps
 	@test -n "$(CORPUS)" || { echo "make pretrain needs CORPUS=DIR|FILE…" >&2; exit 2; }

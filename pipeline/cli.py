@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from pipeline import cli_annotations, cli_extract, cli_models
+from pipeline import cli_annotations, cli_doccano, cli_extract, cli_models
 from pipeline.errors import PipelineError
 from pipeline.terminal import Model, cells, console, errors, load_model, say
 
@@ -22,6 +22,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Facts from C
 app.add_typer(cli_extract.app)
 app.add_typer(cli_models.app)
 app.add_typer(cli_annotations.app)
+app.add_typer(cli_doccano.app, name="doccano")
 
 
 def main() -> None:

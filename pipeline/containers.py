@@ -12,8 +12,19 @@ from pathlib import Path, PurePosixPath
 
 from pipeline.errors import ReportError, printable
 from pipeline.manifest import known_of
-from pipeline.readers import DAMAGED, LARGEST, PACKED, SUFFIXES
-from pipeline.readers import checked, form, opened, read_bytes, read_text, stem, whole
+from pipeline.readers import (
+    DAMAGED,
+    LARGEST,
+    PACKED,
+    SUFFIXES,
+    checked,
+    form,
+    opened,
+    read_bytes,
+    read_text,
+    stem,
+    whole,
+)
 from pipeline.tables import TABLES, NoColumn, dataset
 
 __all__ = ["Source", "read", "sources"]

@@ -2,6 +2,8 @@
 
 import json
 import os
+import socket
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
+DOCCANO = Path(os.environ.get("BAOGAO_DOCCANO_SERVER", ROOT / ".venv-doccano"))
+DOCCANO_PASSWORD = "bai-cheng-2021"
 
 
 def pytest_collection_modifyitems(items):
@@ -18,6 +22,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "shared" in item.keywords and not SHARED.is_dir():
             item.add_marker(absent)
+        if "desk" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.doccano)
 
 
 @pytest.fixture(scope="session")
@@ -61,3 +67,48 @@ def tiny_encoder(tmp_path_factory, sample):
     ModernBertModel(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+class Desk:
+    """A doccano server that tests can stop and start again."""
+
+    def __init__(self, folder, port):
+        self.folder, self.port, self.running = folder, port, ExitStack()
+        self.url = f"http://127.0.0.1:{port}"
+
+    def start(self):
+        from pipeline.doccano_server import serving
+
+        known = {"user": "admin", "password": DOCCANO_PASSWORD, "host": "127.0.0.1", "port": self.port}
+        self.server = self.running.enter_context(serving(self.folder, environment=DOCCANO, **known))
+
+    def stop(self):
+        self.running.close()
+
+    def sign_in(self, user="admin"):
+        from pipeline.doccano import Doccano
+
+        return Doccano(self.url, user, DOCCANO_PASSWORD)
+
+
+@pytest.fixture(scope="session")
+def desk(tmp_path_factory):
+    """A doccano server for the whole run; the tests that use it have the marker `doccano`."""
+    if not DOCCANO.is_dir():
+        pytest.skip(f"no doccano in {DOCCANO}: `make annotate` builds one, BAOGAO_DOCCANO_SERVER names another")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    desk = Desk(tmp_path_factory.mktemp("doccano"), port)
+    with desk.running:
+        desk.start()
+        yield desk
+
+
+@pytest.fixture
+def signed_in(desk, monkeypatch):
+    """The server, with its address and password where the commands look for them."""
+    monkeypatch.setenv("BAOGAO_DOCCANO_URL", desk.url)
+    monkeypatch.setenv("BAOGAO_DOCCANO_USER", "admin")
+    monkeypatch.setenv("BAOGAO_DOCCANO_PASSWORD", DOCCANO_PASSWORD)
+    return desk

@@ -144,13 +144,14 @@ def test_progress_and_stopping_off_a_terminal(tmp_path):
 def test_readme_commands_exist():
     """Every `make` target and `baogao` command that a README names is there."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    cli = "".join((ROOT / "pipeline" / name).read_text(encoding="utf-8") for name in ("cli.py", "cli_annotations.py", "cli_extract.py", "cli_models.py"))
+    cli = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "pipeline").glob("cli*.py"))
     for name in ("README.md", "README.zh.md"):
         text = (ROOT / name).read_text(encoding="utf-8")
         targets, commands = set(re.findall(r"^make (\w+)", text, re.M)), set(re.findall(r"^baogao ([\w-]+)", text, re.M))
         assert {"extract", "test", "train"} <= targets and {"extract", "predict", "evaluate"} <= commands
         assert all(re.search(rf"^{target}:", makefile, re.M) for target in targets)
-        assert all(f"def {command.replace('-', '_')}(" in cli for command in commands)
+        commands |= set(re.findall(r"^baogao doccano (\w+)", text, re.M))
+        assert all(f"def {command.replace('-', '_')}(" in cli or f'name="{command}"' in cli for command in commands)
 
 
 def test_panel_and_manifest(tmp_path):
