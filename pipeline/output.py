@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,9 @@ from typing import IO
 
 from pipeline.errors import PipelineError
 
-__all__ = ["FORMS", "Shards", "converted", "discard", "finish", "flat", "replacing", "shard_paths"]
+__all__ = [
+    "FORMS", "Shards", "block_path", "block_shard", "converted", "discard", "finish", "flat", "keep_blocks", "replacing", "shard_paths"
+]
 
 FORMS = (".jsonl", ".parquet", ".csv")
 _ROWS = 2000  # facts of a table written at once
@@ -139,6 +142,44 @@ def converted(part: Path, path: Path) -> None:
         _csv(part, path)
     else:
         part.replace(path)
+
+
+def block_path(output: Path, block: int) -> Path:
+    """The file of a block that is written by itself: facts-000012.jsonl."""
+    return output.with_name(f"{output.stem}-{block:06d}{output.suffix}")
+
+
+@contextmanager
+def block_shard(output: Path, block: int) -> Iterator[IO[bytes]]:
+    """A block's JSON lines, which take their place in the output's form when all are on the disk; two may try at once.
+
+    Raises:
+        PipelineError: the place cannot be written.
+    """
+    path = block_path(output, block)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+            part, made = Path(folder, "part"), Path(folder, path.name)
+            with open(part, "wb") as out:
+                yield out
+            converted(part, made)
+            with open(made, "rb") as whole:
+                os.fsync(whole.fileno())
+            os.replace(made, path)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def keep_blocks(output: Path, blocks: int) -> None:
+    """Remove what killed attempts have left, and the shards that an earlier, longer run had behind these."""
+    name = f"{output.stem}-{'[0-9]' * 6}*{output.suffix}"
+    for left in output.parent.glob(f".{name}.*"):
+        shutil.rmtree(left, ignore_errors=True)
+    for path in output.parent.glob(name):
+        number = path.stem.rpartition("-")[2]
+        if number.isdecimal() and int(number) >= blocks:
+            path.unlink(missing_ok=True)
 
 
 # the columns of a table: every leaf of a fact, lists as JSON
