@@ -45,7 +45,7 @@ def extract(
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failed report.")] = False,
     time_limit: Annotated[float, typer.Option(min=0.1, help="Seconds a report may take.")] = 120,
     log_every: Annotated[float, typer.Option(min=0.1, help="Seconds between lines of progress off a terminal.")] = 30,
-    engine: Annotated[str, typer.Option(help="local, or ray: a cluster's machines, each block of chunks its own file.")] = "local",
+    engine: Annotated[str, typer.Option(help="local, or ray: machines of a cluster.")] = "local",
     address: Annotated[str | None, typer.Option(help="ray: host:port of the cluster's head, or auto.")] = None,
     chunks: Annotated[int, typer.Option(min=1, help="ray: chunks of about 200,000 bytes that make a file.")] = 16,
 ) -> None:

@@ -46,7 +46,9 @@ def cluster(address: str | None, workers: int | None) -> Iterator[int]:
         except ConnectionError as error:
             raise PipelineError(f"no Ray cluster: {error}", mend="start one: `ray start --head`") from error
         except ray.exceptions.RayTaskError as error:
-            raise error.cause if isinstance(error.cause, PipelineError) else error
+            if isinstance(error.cause, PipelineError):
+                raise error.cause from error
+            raise
         except ray.exceptions.RayError as error:
             what = f"the cluster failed: {str(error).splitlines()[0]}"
             raise PipelineError(what, mend="see to its machines; --resume goes on") from error

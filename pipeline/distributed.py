@@ -20,7 +20,7 @@ from pipeline.containers import Source
 from pipeline.engine import Summary, chunked, counted, fingerprint, head_of, write_beside
 from pipeline.errors import PipelineError
 from pipeline.ledger import Ledger, unchanged, whole
-from pipeline.output import block_path, block_shard, keep_blocks
+from pipeline.output import block_path, block_shard, keep_blocks, sweep_blocks
 from pipeline.workers import Job, Pool
 
 __all__ = ["Actor", "extract_distributed"]
@@ -84,6 +84,7 @@ def extract_distributed(
             ledger.remove()
     finally:
         ledger.close()
+        sweep_blocks(output)
         if not summary.done:
             ledger.remove()
     return summary

@@ -20,7 +20,17 @@ from pipeline.output import Shards, discard, finish, replacing
 from pipeline.schema import SCHEMA_VERSION
 from pipeline.workers import Job, Outcome, Pool
 
-__all__ = ["Summary", "chunked", "counted", "errors_path", "extract_files", "fingerprint", "head_of", "model_hash", "write_beside"]
+__all__ = [
+    "Summary",
+    "chunked",
+    "counted",
+    "errors_path",
+    "extract_files",
+    "fingerprint",
+    "head_of",
+    "model_hash",
+    "write_beside",
+]
 
 # Bytes of a chunk's sources, about: the first chunk is small so that the first facts come soon.
 _FIRST, _LARGEST = 12_000, 200_000
@@ -180,6 +190,7 @@ def _work(
     marks: deque[str] = deque()
 
     def left() -> Iterator[list[Source]]:
+        number = -1
         for number, chunk in enumerate(chunked(sources)):
             mark = fingerprint(chunk)
             if not ledger.holds(number, mark, chunk[0].path):

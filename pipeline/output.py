@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import shutil
@@ -15,7 +16,18 @@ from typing import IO
 from pipeline.errors import PipelineError
 
 __all__ = [
-    "FORMS", "Shards", "block_path", "block_shard", "converted", "discard", "finish", "flat", "keep_blocks", "replacing", "shard_paths"
+    "FORMS",
+    "Shards",
+    "block_path",
+    "block_shard",
+    "converted",
+    "discard",
+    "finish",
+    "flat",
+    "keep_blocks",
+    "replacing",
+    "shard_paths",
+    "sweep_blocks",
 ]
 
 FORMS = (".jsonl", ".parquet", ".csv")
@@ -171,15 +183,22 @@ def block_shard(output: Path, block: int) -> Iterator[IO[bytes]]:
         raise _unwritable(path, error) from error
 
 
-def keep_blocks(output: Path, blocks: int) -> None:
-    """Remove what killed attempts have left, and the shards that an earlier, longer run had behind these."""
-    name = f"{output.stem}-{'[0-9]' * 6}*{output.suffix}"
-    for left in output.parent.glob(f".{name}.*"):
+def sweep_blocks(output: Path) -> None:
+    """Remove what killed attempts at blocks have left."""
+    for left in output.parent.glob(f".{_blocks(output)}.*"):
         shutil.rmtree(left, ignore_errors=True)
-    for path in output.parent.glob(name):
+
+
+def keep_blocks(output: Path, blocks: int) -> None:
+    """Remove the shards that an earlier, longer run had behind so many blocks."""
+    for path in output.parent.glob(_blocks(output)):
         number = path.stem.rpartition("-")[2]
         if number.isdecimal() and int(number) >= blocks:
             path.unlink(missing_ok=True)
+
+
+def _blocks(output: Path) -> str:
+    return f"{glob.escape(output.stem)}-{'[0-9]' * 6}*{output.suffix}"
 
 
 # the columns of a table: every leaf of a fact, lists as JSON

@@ -49,7 +49,9 @@ def write(path, texts):
 
 def texts(count=44):
     for n in range(count):
-        sentence = f"{n % 12 + 1}月份全县规上工业增加值增长{n % 9 + 1}.{n % 7}%，新建幼儿园{n + 2}所，改造老旧小区{n + 5}个。"
+        sentence = (
+            f"{n % 12 + 1}月份全县规上工业增加值增长{n % 9 + 1}.{n % 7}%，新建幼儿园{n + 2}所，改造小区{n + 5}个。"
+        )
         yield sentence * (8 + n % 5) if n != 9 else ""
 
 
@@ -84,7 +86,7 @@ def test_the_shards_in_turn_are_the_local_output(corpus, local, tmp_path, actors
     errors = (tmp_path / "facts.errors.jsonl").read_bytes()
     assert errors == local.with_suffix(".errors.jsonl").read_bytes()
     told, expected = (json.loads(p.with_suffix(".summary.json").read_text()) for p in (tmp_path / "facts", local))
-    assert all(told[name] == expected[name] for name in ("reports", "failed", "facts", "characters", "finished", "model"))
+    assert all(told[name] == expected[name] for name in ("reports", "failed", "facts", "characters", "model"))
     assert len(list(tmp_path.iterdir())) == len(seen) + 2 and summary.facts == expected["facts"]
 
 
@@ -187,7 +189,7 @@ def test_tables_hold_the_same_facts(corpus, local, tmp_path):
     import pandas
 
     expected = [json.loads(line)["value"]["number"] for line in local.read_text(encoding="utf-8").splitlines()]
-    run(corpus, tmp_path / "facts.parquet", chunks=3)
+    run(corpus, tmp_path / "facts.parquet", chunks=2)
     tables = [pandas.read_parquet(path) for path in shards(tmp_path, "parquet")]
     assert len(tables) > 1 and [n for table in tables for n in table["value.number"]] == expected
 
@@ -203,7 +205,7 @@ def test_faults_are_told_in_one_line(corpus, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(PipelineError, match="cannot be written"):
         run(corpus, tmp_path / "file" / "facts.jsonl")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["broken", "file"]
+    assert not shards(tmp_path) and not list(tmp_path.glob("*.ledger"))
 
 
 def test_the_command(tmp_path):
@@ -217,7 +219,7 @@ def test_the_command(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--engine", "ray", "--address", "127.0.0.1:1"], "--address 127.0.0.1:1: no Ray cluster there (give host:port"),
+        (["--engine", "ray", "--address", "127.0.0.1:1"], "--address 127.0.0.1:1: no Ray cluster there (give"),
         (["--engine", "ray", "--address", "here"], "--address here: no Ray cluster there"),
         (["--engine", "ray", "--shards", "2"], "--engine ray with these options (local with --shards"),
         (["--engine", "spark"], "--engine spark with these options"),
