@@ -1,6 +1,7 @@
 # baogao: the front door. Variables: PYTHON, CORPUS, STEPS, GOLD, IN, OUT, PROJECT.
 PYTHON ?= python3
 VENV   ?= .venv
+EXTRAS ?= doccano,test
 BAOGAO := $(VENV)/bin/baogao
 IN     ?= examples
 OUT    ?= facts.jsonl
@@ -20,7 +21,7 @@ setup: $(VENV)/.done  ## create .venv and install baogao with the tested version
 $(VENV)/.done: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --constraint constraints.txt torch
-	$(VENV)/bin/pip install --quiet --constraint constraints.txt --editable '.[doccano,test]'
+	$(VENV)/bin/pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]'
 	touch $@
 
 extract: setup  ## facts of IN (default: examples/) into OUT (default: facts.jsonl)

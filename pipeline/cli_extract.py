@@ -6,8 +6,9 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -44,6 +45,9 @@ def extract(
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failed report.")] = False,
     time_limit: Annotated[float, typer.Option(min=0.1, help="Seconds a report may take.")] = 120,
     log_every: Annotated[float, typer.Option(min=0.1, help="Seconds between lines of progress off a terminal.")] = 30,
+    engine: Annotated[str, typer.Option(help="local, or ray: machines of a cluster.")] = "local",
+    address: Annotated[str | None, typer.Option(help="ray: host:port of the cluster's head, or auto.")] = None,
+    chunks: Annotated[int, typer.Option(min=1, help="ray: chunks of about 200,000 bytes that make a file.")] = 16,
 ) -> None:
     """Facts of reports (txt, md, html, docx, pdf; corpora and archives of them) as JSON lines, Parquet or CSV."""
     from pipeline import DEFAULT_MODEL
@@ -57,29 +61,35 @@ def extract(
         raise PipelineError(f"--per {per}", mend="fact or report; report goes with .jsonl only")
     known = {k: v for k, v in (("title", title), ("region", region), ("year", year)) if v is not None}
     job = Job(model or DEFAULT_MODEL, known, _manifest(manifest), per)
-    inputs, total = _inputs(paths, text_column)
+    if engine not in ("local", "ray") or (engine == "ray" and shards != 1) or (engine == "local" and address):
+        mend = "local with --shards, or ray with --address and --chunks"
+        raise PipelineError(f"--engine {engine} with these options", mend=mend)
+    read, total = _inputs(paths, text_column)
+    how = {
+        "resume": resume,
+        "restart": restart,
+        "max_errors": 0 if fail_fast else max_errors,
+        "time_limit": time_limit,
+    }
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     try:
         with _progress(total, log_every) as progress:
-            summary = extract_files(
-                inputs,
-                output,
-                job,
-                workers=min(workers or cores, total or workers or cores),
-                shards=shards,
-                resume=resume,
-                restart=restart,
-                max_errors=0 if fail_fast else max_errors,
-                time_limit=time_limit,
-                progress=progress,
-            )
+            if engine == "ray":
+                from pipeline.distributed import extract_distributed
+
+                cluster = {"address": address, "workers": workers, "chunks": chunks}
+                summary = extract_distributed(read, output, job, progress=progress, **cluster, **how)
+                output = output.with_name(f"{output.stem}-*{output.suffix}")
+            else:
+                workers = min(workers or cores, total or workers or cores)
+                summary = extract_files(read(), output, job, workers=workers, shards=shards, progress=progress, **how)
     except KeyboardInterrupt:
         errors.print("baogao: stopped; the same command with --resume goes on", markup=False, highlight=False)
         raise
     for error in summary.errors[:20]:
         mend = f" ({error['mend']})" if error["mend"] else ""
         errors.print(f"baogao: {error['path']}: {error['error']}{mend}", style="red", markup=False, highlight=False)
-    if not summary.stopped and shards == 1 and output.suffix == ".jsonl" and per == "fact":
+    if not summary.stopped and shards == 1 and engine == "local" and output.suffix == ".jsonl" and per == "fact":
         _sample(output)
     say(
         f"{summary.facts} facts from {summary.reports} reports ({summary.characters:,} characters, "
@@ -100,8 +110,8 @@ def _manifest(path: Path | None) -> dict[str, dict]:
     return read_manifest(path) if path else {}
 
 
-def _inputs(paths: list[str], text_column: str) -> tuple[Iterator, int | None]:
-    """The sources, and how many there are if that is quick to tell: if all are plain files."""
+def _inputs(paths: list[str], text_column: str) -> tuple[Callable[[], Iterable], int | None]:
+    """What gives the sources, and how many there are if that is quick to tell: if all are plain files."""
     from pipeline.containers import Source, sources
     from pipeline.readers import SUFFIXES, decode
 
@@ -109,12 +119,12 @@ def _inputs(paths: list[str], text_column: str) -> tuple[Iterator, int | None]:
         text = decode(sys.stdin.buffer.read(), "-")
         if not text.strip():
             raise PipelineError("standard input is empty", path="-", mend="pipe a report into it")
-        return iter([Source("-", text=text)]), 1
+        return lambda: [Source("-", text=text)], 1
     plain = all(Path(path).suffix.lower() in SUFFIXES for path in paths) or errors.is_terminal and not any(
         corpus in path for path in paths for corpus in (".jsonl", ".csv", ".parquet", ".zip")
     )
-    total = sum(1 for _ in sources(paths, text_column=text_column)) if plain else None
-    return sources(paths, text_column=text_column), total
+    read = partial(sources, paths, text_column=text_column)
+    return read, sum(1 for _ in read()) if plain else None
 
 
 def _line(summary) -> str:

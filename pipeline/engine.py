@@ -20,7 +20,17 @@ from pipeline.output import Shards, check_place, discard, finish, replacing
 from pipeline.schema import SCHEMA_VERSION
 from pipeline.workers import Job, Outcome, Pool
 
-__all__ = ["Summary", "chunked", "errors_path", "extract_files", "fingerprint", "head_of", "model_hash", "write_beside"]
+__all__ = [
+    "Summary",
+    "chunked",
+    "counted",
+    "errors_path",
+    "extract_files",
+    "fingerprint",
+    "head_of",
+    "model_hash",
+    "write_beside",
+]
 
 # Bytes of a chunk's sources, about: the first chunk is small so that the first facts come soon.
 _FIRST, _LARGEST = 12_000, 200_000
@@ -181,6 +191,7 @@ def _work(
     marks: deque[str] = deque()
 
     def left() -> Iterator[list[Source]]:
+        number = -1
         for number, chunk in enumerate(chunked(sources)):
             mark = fingerprint(chunk)
             if not ledger.holds(number, mark, chunk[0].path):
@@ -206,13 +217,19 @@ def _work(
 
 
 def _write(outcomes: Sequence[Outcome], mark: str, files: Shards, ledger: Ledger, summary: Summary) -> None:
-    good = [outcome for outcome in outcomes if outcome.error is None]
+    good = (outcome for outcome in outcomes if outcome.error is None)
     for number, outcome in enumerate(good, start=summary.reports):
         files.write(number, outcome.lines)
-    counts = len(good), sum(o.facts for o in good), sum(o.characters for o in good)
-    errors = [outcome.error for outcome in outcomes if outcome.error is not None]
+    counts, errors = counted(outcomes)
     summary.add(*counts, errors)
     ledger.add({"chunk": mark, "ends": list(files.ends), "counts": counts, "errors": errors})
+
+
+def counted(outcomes: Sequence[Outcome]) -> tuple[tuple[int, int, int], list[dict]]:
+    """((reports, facts, characters), errors) of outcomes."""
+    good = [outcome for outcome in outcomes if outcome.error is None]
+    counts = len(good), sum(o.facts for o in good), sum(o.characters for o in good)
+    return counts, [outcome.error for outcome in outcomes if outcome.error is not None]
 
 
 def errors_path(output: Path) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.errors import PipelineError
 
-__all__ = ["Ledger"]
+__all__ = ["Ledger", "unchanged", "whole"]
 
 _ANEW = "begin anew with --restart"
 
@@ -76,8 +76,7 @@ class Ledger:
         """
         if number >= len(self.done):
             return False
-        if self.done[number]["chunk"] != fingerprint:
-            raise PipelineError("the input here or just behind it has changed since", path=path, mend=_ANEW)
+        unchanged(self.done[number]["chunk"], fingerprint, path)
         return True
 
     def holds_no_more_than(self, chunks: int) -> None:
@@ -86,8 +85,7 @@ class Ledger:
         Raises:
             PipelineError: more are done already.
         """
-        if len(self.done) > chunks:
-            raise PipelineError("the input is shorter than when the run was begun", path=self.path, mend=_ANEW)
+        whole(len(self.done), chunks, self.path)
 
     def add(self, line: dict) -> None:
         """Note a complete chunk; `settle` puts it on the disk."""
@@ -123,3 +121,23 @@ class Ledger:
         """The run is over."""
         self.close()
         self.path.unlink(missing_ok=True)
+
+
+def unchanged(noted: str, found: str, path: str) -> None:
+    """The fingerprints of what was done and of what stands in its place now are the same.
+
+    Raises:
+        PipelineError: they differ; `path` is the first source there.
+    """
+    if noted != found:
+        raise PipelineError("the input here or just behind it has changed since", path=path, mend=_ANEW)
+
+
+def whole(done: int, there: int, path: Path) -> None:
+    """There is as much input, counted in chunks or blocks, as was done of the run that `path` names.
+
+    Raises:
+        PipelineError: more was done.
+    """
+    if done > there:
+        raise PipelineError("the input is shorter than when the run was begun", path=path, mend=_ANEW)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +15,21 @@ from typing import IO
 
 from pipeline.errors import PipelineError
 
-__all__ = ["FORMS", "Shards", "check_place", "converted", "discard", "finish", "flat", "replacing", "shard_paths"]
+__all__ = [
+    "FORMS",
+    "Shards",
+    "block_path",
+    "block_shard",
+    "check_place",
+    "converted",
+    "discard",
+    "finish",
+    "flat",
+    "keep_blocks",
+    "replacing",
+    "shard_paths",
+    "sweep_blocks",
+]
 
 FORMS = (".jsonl", ".parquet", ".csv")
 _ROWS = 2000  # facts of a table written at once
@@ -150,6 +166,51 @@ def converted(part: Path, path: Path) -> None:
         _csv(part, path)
     else:
         part.replace(path)
+
+
+def block_path(output: Path, block: int) -> Path:
+    """The file of a block that is written by itself: facts-000012.jsonl."""
+    return output.with_name(f"{output.stem}-{block:06d}{output.suffix}")
+
+
+@contextmanager
+def block_shard(output: Path, block: int) -> Iterator[IO[bytes]]:
+    """A block's JSON lines, which take their place in the output's form when all are on the disk; two may try at once.
+
+    Raises:
+        PipelineError: the place cannot be written.
+    """
+    path = block_path(output, block)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+            part, made = Path(folder, "part"), Path(folder, path.name)
+            with open(part, "wb") as out:
+                yield out
+            converted(part, made)
+            with open(made, "rb") as whole:
+                os.fsync(whole.fileno())
+            os.replace(made, path)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def sweep_blocks(output: Path) -> None:
+    """Remove what killed attempts at blocks have left."""
+    for left in output.parent.glob(f".{_blocks(output)}.*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def keep_blocks(output: Path, blocks: int) -> None:
+    """Remove the shards that an earlier, longer run had behind so many blocks."""
+    for path in output.parent.glob(_blocks(output)):
+        number = path.stem.rpartition("-")[2]
+        if number.isdecimal() and int(number) >= blocks:
+            path.unlink(missing_ok=True)
+
+
+def _blocks(output: Path) -> str:
+    return f"{glob.escape(output.stem)}-{'[0-9]' * 6}*{output.suffix}"
 
 
 # the columns of a table: every leaf of a fact, lists as JSON
