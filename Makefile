@@ -1,4 +1,4 @@
-# baogao: the front door. Variables: PYTHON, CORPUS, STEPS, GOLD, IN, OUT, PROJECT.
+# baogao: the front door. Variables: PYTHON, CORPUS, STEPS, GOLD, IN, OUT, PROJECT, BENCH.
 PYTHON ?= python3
 VENV   ?= .venv
 EXTRAS ?= doccano,test
@@ -9,6 +9,7 @@ GOLD   ?= tests/data/gold.jsonl
 STEPS  ?=
 PROJECT ?= baogao
 DOCCANO ?= .venv-doccano
+BENCH  ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup extract train evaluate pretrain annotate segment bench check test golden clean
@@ -49,8 +50,13 @@ pretrain: setup  ## pre-train models/encoder on CORPUS=DIR|FILE…, for STEPS=�
 segment: setup  ## train models/segmenter on annotations/ and CORPUS=DIR|FILE…
 	$(BAOGAO) segment $(CORPUS)
 
-bench: setup  ## speed of extraction on IN, beside what bounds it
-	$(VENV)/bin/python -m tests.bench $(IN)
+bench: setup .venv-peers/.done  ## speed and memory on IN beside peers (BENCH='--linear CORPUS' for more), into runs/bench.md
+	$(VENV)/bin/python -m tests.bench $(IN) $(BENCH)
+
+.venv-peers/.done:
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/pip install --quiet 'recognizers-text-suite==1.0.2a2' 'emoji<2'
+	touch $@
 
 check: setup  ## check annotations/ against the scheme
 	$(BAOGAO) check-annotations annotations

@@ -43,8 +43,7 @@ class Pairs:
     def __init__(self, text: str, mentions: Sequence[Mention]) -> None:
         starts, ends = (np.array([m[i] for m in mentions], dtype=np.int64) for i in (0, 1))
         labels = np.array([LABELS.index(label) for *_, label in mentions], dtype=np.int64)
-        values, others = np.flatnonzero(labels == _VALUE), np.flatnonzero(labels != _VALUE)
-        v, c = np.repeat(values, len(others)), np.tile(others, len(values))
+        v, c = np.nonzero((labels == _VALUE)[:, None] & (labels != _VALUE))
         behind = starts[c] >= ends[v]
         first, last = np.where(behind, ends[v], ends[c]), np.where(behind, starts[c], starts[v])
         counts = np.zeros((len(LABELS) + len(_MARKS), len(text) + 1), dtype=np.int64)
@@ -53,11 +52,11 @@ class Pairs:
             if character in _ROW:
                 counts[_ROW[character], i + 1] = 1
         counts = counts.cumsum(1)
-        marks = range(len(LABELS), len(counts))
-        between = [counts[row, last] - counts[row, first] for row in (_VALUE, labels[c], *marks)]
+        between = np.minimum(counts[:, last] - counts[:, first], 5)
         side_and_distance = np.searchsorted(_STEPS, (last - first + 1) ** 2, side="right") + 12 * behind
         self.spans = np.stack([starts[v], ends[v], starts[c], ends[c]], 1)
-        self.features = np.stack([labels[c], side_and_distance, *np.minimum(between, 5)], 1)
+        alike = between[labels[c], np.arange(len(c))]
+        self.features = np.stack([labels[c], side_and_distance, between[_VALUE], alike, *between[len(LABELS) :]], 1)
         self.members = list(zip(v.tolist(), c.tolist(), strict=True))
 
     def targets(self, relations: dict[tuple[int, int], str]) -> list[int]:
