@@ -8,7 +8,6 @@ Work is given as processor seconds, which another load on the machine hardly mov
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import threading
 import time
@@ -132,7 +131,6 @@ def main() -> None:
         rows[-1] += [f"${hours * asked.price:,.0f}", *sizes]
     table("reports|core-hours|hours on 64 cores|on 1,000|cost|JSON lines|Parquet", rows)
     print(f"\nAt ${asked.price:.2f} a core-hour and {REPORT:,} characters a report.")
-    print(json.dumps(found))
 
 
 if __name__ == "__main__":
