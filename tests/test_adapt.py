@@ -60,7 +60,7 @@ def annotate(nlp, folder):
         year = next((r, e) for r in records for e in r["entities"] if e["label"] == "YEAR")
         if target == "mine/mine.jsonl":
             record, entity = year
-            records = [r for r in records if r is record or r not in records[-3:]]
+            records = [record, *[r for r in records if r is not record][:-3]]
             record["entities"].remove(entity)
             record["relations"] = [r for r in record["relations"] if r["to_id"] != entity["id"]]
         lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in records)
@@ -87,7 +87,8 @@ def test_the_tutorial_from_reports_to_a_model(folder, nlp):
             told += [run(line, folder) for line in lines]
     text = "\n".join(told)
     # one corrected, three not approved; then nothing but what the models read otherwise
-    assert "4 of 20 records differ; page in corrections.html" in text and text.count("record removed") == 3
+    assert re.search(r"^4 of \d+ records differ; page in corrections.html", text, re.M)
+    assert text.count("record removed") == 3
     assert "YEAR removed" in text.partition("page in corrections.html")[0]
     config = read_config(folder / "models" / "mine" / "config.resolved.cfg", ExtractorConfig)
     assert (config.data.annotations, config.encoder.path) == (["annotations", "mine"], "models/extractor/encoder")
