@@ -77,13 +77,15 @@ def _side_by_side(reports: Sequence[Report], python: Path) -> str:
     size = sum(len(report.text) for report in reports)
     heading = f"{len(reports)} reports, {size:,} characters; memory is PSS (USS where the system has none) of the process tree."
     heading += " The speed of baogao counts the loading of its workers; that of the peers begins when they are loaded."
-    columns = ("", "processes", "characters/s", "baogao is × as fast", "MB", "s in all", "s to the first fact")
+    columns = ("", "processes", "characters/s", "baogao is × as fast", "MB", "s in all", "s to the first fact", "found")
     return heading + "\n\n" + _table(columns, rows)
 
 
 def _row(name: str, processes: int, speed: float, ratio: float, run: Run) -> tuple[str, ...]:
     first = "" if run.first is None else f"{run.first:.1f}"
-    return name, str(processes), f"{speed:,.0f}", f"{ratio:.1f}", f"{run.peak / _MB:,.0f}", f"{run.seconds:.1f}", first
+    found = run.summary["facts"] if "facts" in run.summary else run.summary["found"]
+    memory, seconds = f"{run.peak / _MB:,.0f}", f"{run.seconds:.1f}"
+    return name, str(processes), f"{speed:,.0f}", f"{ratio:.1f}", memory, seconds, first, f"{found:,}"
 
 
 def _first(lines: Sequence[str], size: int) -> Iterator[str]:

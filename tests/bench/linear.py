@@ -23,10 +23,10 @@ def linear(corpus: Path, plot: Path, *, sizes: tuple[int, ...] = _SIZES) -> str:
         for size in sizes:
             with opened(corpus) as lines, open(part, "wb") as out:
                 held = sum(1 for line in islice(lines, size) if out.write(line))
+            if rows and held == rows[-1][0]:
+                break  # the corpus ended with the part before
             run = extracted([part])
             rows.append((held, run.seconds, run.summary["characters_per_second"], run.peak / 1e6))
-            if held < size:
-                break
     _plot(rows, plot)
     table = ["| reports | s | characters/s | MB |", "| --- | --- | --- | --- |"]
     table += [f"| {held:,} | {seconds:.1f} | {speed:,.0f} | {memory:,.0f} |" for held, seconds, speed, memory in rows]
