@@ -63,11 +63,12 @@ def _extractor(job: Job) -> Callable:
 def _serve(connection: Connection, start: Callable[[Job], Callable], job: Job) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
     try:
-        extractor = start(job)
-    except PipelineError as error:
-        connection.send(("refused", str(error)))
-        return
-    try:
+        try:
+            extractor = start(job)
+        except PipelineError as error:
+            connection.send(("refused", str(error)))
+            while True:  # a process that ends with something unread takes its last words with it
+                connection.recv()
         connection.send(("ready",))
         while True:
             sources = connection.recv()
