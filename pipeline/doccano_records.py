@@ -85,6 +85,7 @@ def _spans(row: dict) -> list[tuple]:
 
 
 def same(row: dict, pushed: dict) -> bool:
+    """Whether a row holds the spans and as many links as were pushed."""
     return _spans(row) == _spans(pushed) and len(row["relations"]) == len(pushed["relations"])
 
 

@@ -20,6 +20,7 @@ from pipeline.workers import Job, Outcome, failed
 
 __all__ = ["Extractor", "analyse", "extract"]
 
+
 def analyse(nlp: Language, reports: Iterable[Report], *, together: int = 8) -> Iterator[tuple[Report, list[Fact]]]:
     """Each report with its facts, in order; `together` of them are held and analysed at a time."""
 
