@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
@@ -280,7 +281,11 @@ def test_up_makes_a_project_and_stops_cleanly(desk, tmp_path):
     environment = os.environ | {"BAOGAO_DOCCANO_SERVER": str(DOCCANO)}
     environment.pop("BAOGAO_DOCCANO_PASSWORD", None)
     command = [sys.executable, "-m", "pipeline.cli", "doccano", "up", "in.jsonl", "--port", port, "--folder", "desk"]
-    run = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
+    # tests that a shell has put into the background ignore interrupts, and what they start would, too
+    heeding = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    run = subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True, preexec_fn=heeding
+    )
     try:
         said = [line for line in iter(run.stdout.readline, "Ctrl-C stops it; all is kept\n") if line]
         assert f"1 sentences added to project baogao, 0 were there: http://127.0.0.1:{port}/projects/1\n" in said
